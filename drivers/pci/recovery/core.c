@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PCI error recovery: the sequence.
+ *
+ *	zPCI event, EEH, write to "recover"
+ *	  -> event	publish, queue				event.c
+ *	  -> freeze	isolated, and the report is not stale	freeze.c
+ *	  -> notify	error_detected: the drivers vote	notify.c, vote.c
+ *	  -> thaw	mmio_enabled in between			freeze.c
+ *	  or reset	restore, slot_reset, deeper if need be	reset.c, stash.c
+ *	     rebind	around the reset, for drivers without	rebind.c
+ *			handlers
+ *	  -> resume						notify.c
+ *	  or failure	for good, only after all of it
+ *
+ * Each PE has one worker, which runs its episodes one after the other; those
+ * of different PEs run at the same time.  No lock is held from one step to the
+ * next: drivers are called under the rescan/remove lock, which is shared by
+ * all PEs that notify at the moment (window.c), and under their device's lock;
+ * resets under the platform's own lock; unbinding and binding under none.
+ * After each gap pci_dev_is_added() and the PE's state are looked at again.
+ *
+ * Lock order: platform lock -> rescan/remove lock -> device lock.
+ */
+
+#define pr_fmt(fmt) "pci_recovery: " fmt
+
+#include <linux/moduleparam.h>
+#include <linux/timekeeping.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/pci_recovery.h>
+
+#include "recovery.h"
+
+/* "pci_recovery.callback_ms=...", whatever this file is called. */
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "pci_recovery."
+
+unsigned int pci_recovery_max_freezes = 5;
+module_param_named(max_freezes, pci_recovery_max_freezes, uint, 0644);
+MODULE_PARM_DESC(max_freezes, "errors of a PE in an hour before it is given up; for PEs found from now on");
+
+unsigned int pci_recovery_callback_ms = 10000;
+module_param_named(callback_ms, pci_recovery_callback_ms, uint, 0644);
+MODULE_PARM_DESC(callback_ms, "time a driver's callback or a reset may take before it is reported as stuck, in ms");
+
+unsigned int pci_recovery_rescue_ms = 1000;
+module_param_named(rescue_ms, pci_recovery_rescue_ms, uint, 0644);
+MODULE_PARM_DESC(rescue_ms, "time after which a device that is frozen under a callback is thawed, in ms");
+
+unsigned int pci_recovery_window_ms = 100;
+module_param_named(window_ms, pci_recovery_window_ms, uint, 0644);
+MODULE_PARM_DESC(window_ms, "time for which a notify window takes newcomers before hotplug gets its turn, in ms");
+
+struct workqueue_struct *pci_recovery_wq;
+
+static bool enabled __ro_after_init = true;
+
+static int __init pci_recovery_setup(char *str)
+{
+	return kstrtobool(str, &enabled) == 0;
+}
+__setup("pci_recovery=", pci_recovery_setup);
+
+/**
+ * pci_recovery_enabled - does the core recover PCI errors?
+ *
+ * Context: Any.
+ * Return: false after booting with pci_recovery=off: the platform's own
+ * recovery is to be used.
+ */
+bool pci_recovery_enabled(void)
+{
+	return enabled;
+}
+
+const char * const pci_recovery_outcomes[] = {
+	[PCI_RECOVERY_NONE]		= "none",
+	[PCI_RECOVERY_RECOVERED]	= "recovered",
+	[PCI_RECOVERY_FAILED]		= "failed",
+	[PCI_RECOVERY_GONE]		= "gone",
+	[PCI_RECOVERY_REFUSED]		= "refused",
+	[PCI_RECOVERY_STALE]		= "stale",
+};
+static_assert(ARRAY_SIZE(pci_recovery_outcomes) == PCI_RECOVERY_NR_OUTCOMES);
+
+const char * const pci_recovery_rungs[] = {
+	[PCI_RUNG_NONE]		= "none",
+	[PCI_RUNG_THAW]		= "thaw",
+	[PCI_RUNG_RESET]	= "reset",
+	[PCI_RUNG_REBIND]	= "rebind",
+	[PCI_RUNG_DEEP]		= "deep",
+	[PCI_RUNG_RESCAN]	= "rescan",
+};
+static_assert(ARRAY_SIZE(pci_recovery_rungs) == PCI_RUNG_NR);
+
+/* More errors in an hour than the limit?  As eeh_max_freezes. */
+static bool over_budget(struct pci_pe *pe)
+{
+	time64_t now = ktime_get_boottime_seconds();
+
+	guard(spinlock_irq)(&pe->lock);
+	if (!pe->freezes || now - pe->freezes_since > 3600) {
+		pe->freezes = 0;
+		pe->freezes_since = now;
+	}
+	return ++pe->freezes > pe->max_freezes;
+}
+
+/* End the episode without a word to the drivers. */
+enum pci_recovery_verdict pci_recovery_stop(struct pci_episode *ep,
+					    enum pci_recovery_outcome outcome)
+{
+	ep->outcome = outcome;
+	return PCI_STOP;
+}
+
+/* Is there a point in it? */
+static enum pci_recovery_verdict admit(struct pci_episode *ep)
+{
+	struct pci_pe *pe = ep->pe;
+
+	if (ep->permanent)
+		return PCI_GIVE_UP;
+	if (!ep->requested && over_budget(pe)) {
+		pr_err("%s has failed %u times in the last hour and is given up\n",
+		       pe->name, pe->freezes);
+		return PCI_GIVE_UP;
+	}
+	return PCI_GO_ON;
+}
+
+/* The last rung: what an operator without us would do by hand. */
+static enum pci_recovery_verdict rescan(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	ktime_t begin;
+	int ret;
+
+	fn = list_first_entry(&ep->fns, struct pci_pe_fn, step);
+	begin = pci_step_begin(ep, fn, PCI_STEP_RESCAN);
+	ret = ep->pe->ops->rescan(ep->pe);
+	pci_step_end(ep, fn, PCI_STEP_RESCAN, begin, ret);
+	if (ret)
+		return PCI_GIVE_UP;
+	ep->rung = PCI_RUNG_RESCAN;
+	return PCI_GO_ON;
+}
+
+/* Climb the ladder until a rung holds. */
+static enum pci_recovery_verdict climb(struct pci_episode *ep)
+{
+	enum pci_recovery_verdict verdict = PCI_RESET;
+
+	if (!ep->retry)
+		verdict = pci_recovery_notify(ep, PCI_STEP_ERROR_DETECTED);
+	if (verdict == PCI_GO_ON)
+		verdict = pci_recovery_thaw(ep);
+	if (verdict == PCI_RESET || verdict == PCI_NO_OPINION)
+		verdict = pci_recovery_reset(ep);
+
+	/* An operator is not satisfied with a driver that gives up. */
+	if (verdict == PCI_GIVE_UP && ep->requested && !ep->retry) {
+		ep->retry = true;
+		verdict = pci_recovery_reset(ep);
+	}
+	if (verdict == PCI_GIVE_UP && ep->requested)
+		verdict = rescan(ep);
+	return verdict;
+}
+
+/* The drivers may use their devices again. */
+static enum pci_recovery_outcome resume(struct pci_episode *ep)
+{
+	/* Unless another error has been published in the meantime. */
+	if (!test_bit(PE_AGAIN, &ep->pe->flags))
+		pci_pe_move(ep->pe, PCI_PE_LIVE);
+	if (ep->rung != PCI_RUNG_RESCAN)
+		pci_recovery_notify(ep, PCI_STEP_RESUME);
+	return pci_fn_failed(ep) ? PCI_RECOVERY_FAILED : PCI_RECOVERY_RECOVERED;
+}
+
+/* Everyone is told that it is over, and nothing is tried any more. */
+static enum pci_recovery_outcome fail(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+
+	pci_pe_move(ep->pe, PCI_PE_FAILED);
+	for_each_fn(ep, fn)
+		fn->plan = PCI_FN_FAIL;
+	pci_fn_failed(ep);
+	return PCI_RECOVERY_FAILED;
+}
+
+/* A PE that turns out to be well was never frozen. */
+static enum pci_recovery_outcome leave(struct pci_episode *ep)
+{
+	if (ep->outcome != PCI_RECOVERY_GONE &&
+	    ep->pe->ops->state(ep->pe) == PCI_PE_HW_NORMAL)
+		pci_pe_withdraw(ep->pe);
+	return ep->outcome;
+}
+
+/* One episode, from the report to the outcome. */
+static enum pci_recovery_outcome recover(struct pci_episode *ep)
+{
+	enum pci_recovery_verdict verdict;
+
+	if (ep->release) {
+		pci_recovery_release_fns(ep);
+		return PCI_RECOVERY_GONE;
+	}
+	verdict = pci_recovery_freeze(ep);
+	if (verdict == PCI_GO_ON)
+		verdict = pci_recovery_survey(ep);
+	if (verdict == PCI_GO_ON)
+		verdict = pci_recovery_isolate(ep);
+	if (verdict == PCI_GO_ON)
+		verdict = admit(ep);
+	if (verdict == PCI_GO_ON)
+		verdict = climb(ep);
+
+	switch (verdict) {
+	case PCI_GO_ON:
+		return resume(ep);
+	case PCI_STOP:
+		return leave(ep);
+	default:
+		return fail(ep);
+	}
+}
+
+/* Runs the episodes of one PE: the work item of struct pci_pe. */
+void pci_recovery_work(struct work_struct *work)
+{
+	struct pci_pe *pe = container_of(work, struct pci_pe, work);
+	struct pci_episode ep;
+
+	while (pci_recovery_take(pe, &ep))
+		pci_recovery_done(&ep, recover(&ep));
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From a report to an episode, and from its end to those who wait for it.
+ *
+ * Reporting publishes first and takes no lock that a driver can hold: the
+ * channel state, the PE's state word and its waiters know of the error before
+ * the worker runs.  It allocates nothing, so no report is lost, and sets bits,
+ * so a storm of reports costs one bit:
+ *
+ *	no episode runs -> PE_REPORTED -> an episode
+ *	one runs	-> PE_AGAIN    -> one more after it, but only if the
+ *					  hardware is not well by then: a report
+ *					  of the freeze that the episode just
+ *					  dealt with is not a new error
+ */
+
+#define pr_fmt(fmt) "pci_recovery: " fmt
+
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+#include <linux/wait_bit.h>
+#include <trace/events/pci_recovery.h>
+
+#include "recovery.h"
+
+/* An operator waits this long for an episode that neither ends nor stalls. */
+#define RUN_LIMIT	(120 * HZ)
+
+static atomic_t last_id = ATOMIC_INIT(0);
+
+/* Move the state word; false if the PE is dead, which only fn_add() undoes. */
+bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to)
+{
+	int old = atomic_read(&pe->state);
+
+	do {
+		if (old == PCI_PE_DEAD)
+			return false;
+	} while (!atomic_try_cmpxchg(&pe->state, &old, to));
+	wake_up_var(&pe->state);
+	return true;
+}
+
+/* Let everyone who looks at the pci_devs of @pe see what became of them. */
+void pci_pe_publish(struct pci_pe *pe, pci_channel_state_t channel)
+{
+	struct pci_pe_fn *fn;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(fn, &pe->fns, node)
+		pci_dev_set_io_state(fn->pdev, channel);
+}
+
+/* There is no error: take back what pci_recovery_report() published. */
+void pci_pe_withdraw(struct pci_pe *pe)
+{
+	pci_pe_publish(pe, pci_channel_io_normal);
+	if (atomic_cmpxchg(&pe->state, PCI_PE_FROZEN, PCI_PE_LIVE) ==
+	    PCI_PE_FROZEN)
+		wake_up_var(&pe->state);
+}
+
+/**
+ * pci_recovery_report - an error froze a PE
+ * @pe: the PE
+ * @report: what the platform knows of it
+ *
+ * Publishes that the PE is frozen and leaves the rest to its worker.
+ *
+ * Context: Any.  Takes no lock but the workqueue's.
+ * Return: true if the report leads to an episode or joins one that runs, false
+ * if the PE is gone or was given up before.
+ */
+bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
+{
+	int old = PCI_PE_LIVE;
+
+	if (report == PCI_REPORT_UNSURE) {
+		old = pci_pe_state(pe);
+	} else if (atomic_try_cmpxchg(&pe->state, &old, PCI_PE_FROZEN)) {
+		old = PCI_PE_FROZEN;
+		wake_up_var(&pe->state);
+	}
+	if (old == PCI_PE_FAILED || old == PCI_PE_DEAD)
+		return false;
+
+	if (report != PCI_REPORT_UNSURE)
+		pci_pe_publish(pe, pci_channel_io_frozen);
+	if (report == PCI_REPORT_PERMANENT)
+		set_bit(PE_PERMANENT, &pe->flags);
+	set_bit(READ_ONCE(pe->running) ? PE_AGAIN : PE_REPORTED, &pe->flags);
+	queue_work(pci_recovery_wq, &pe->work);
+	return true;
+}
+EXPORT_SYMBOL_GPL(pci_recovery_report);
+
+/**
+ * pci_pe_busy - is a PE being recovered, or about to be?
+ * @pe: the PE
+ *
+ * Context: Any.
+ * Return: true if an error is not dealt with yet, or an episode is running.
+ */
+bool pci_pe_busy(struct pci_pe *pe)
+{
+	return READ_ONCE(pe->running) || pci_pe_state(pe) == PCI_PE_FROZEN;
+}
+
+/**
+ * pci_recovery_gone - the functions of a PE are gone, or about to be
+ * @pe: the PE
+ * @surprise: they cannot be reached any more
+ *
+ * An episode under way gives up at its next step.  The state is terminal until
+ * another device takes the place.
+ *
+ * Context: Any.  Takes no lock.
+ */
+void pci_recovery_gone(struct pci_pe *pe, bool surprise)
+{
+	pci_pe_move(pe, PCI_PE_DEAD);
+	if (surprise)
+		pci_pe_publish(pe, pci_channel_io_perm_failure);
+}
+EXPORT_SYMBOL_GPL(pci_recovery_gone);
+
+/**
+ * pci_recovery_release - take the drivers off a PE that is gone
+ * @pe: the PE, after pci_recovery_gone()
+ *
+ * Waits for an episode to end, then unbinds the drivers without the
+ * rescan/remove lock, so that a remove() which hangs, hangs alone.
+ *
+ * Context: Process context, no locks held.  Sleeps as long as a driver's
+ * remove() does.
+ */
+void pci_recovery_release(struct pci_pe *pe)
+{
+	set_bit(PE_RELEASE, &pe->flags);
+	queue_work(pci_recovery_wq, &pe->work);
+	wait_var_event(&pe->episodes, !test_bit(PE_RELEASE, &pe->flags) &&
+				      !READ_ONCE(pe->running));
+}
+
+/**
+ * pci_recovery_run - recover a PE now
+ * @pe: the PE
+ *
+ * Runs an episode, or joins the one that is running or about to, and waits for
+ * its end.  It need not have failed before.
+ *
+ * Context: Process context, no locks held.  Waits until the episode ends or
+ * stalls.
+ * Return: 0 when the PE works, -EBUSY if it is not ours to recover, -ENODEV if
+ * it is gone, -EIO if recovery failed, -ETIMEDOUT if a driver is stuck (the
+ * episode goes on when it returns), -EINTR if the caller was killed.
+ */
+int pci_recovery_run(struct pci_pe *pe)
+{
+	unsigned long limit = jiffies + RUN_LIMIT;
+	u32 seq;
+
+	spin_lock_irq(&pe->lock);
+	seq = pe->episodes;
+	if (!pe->running)
+		set_bit(PE_REQUESTED, &pe->flags);
+	spin_unlock_irq(&pe->lock);
+	queue_work(pci_recovery_wq, &pe->work);
+
+	while (!wait_var_event_timeout(&pe->episodes,
+				       READ_ONCE(pe->episodes) != seq ||
+				       READ_ONCE(pe->watch.overran), HZ)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, limit))
+			return -ETIMEDOUT;
+	}
+	guard(spinlock_irq)(&pe->lock);
+	if (pe->episodes == seq)
+		return -ETIMEDOUT;
+	switch (pe->outcome) {
+	case PCI_RECOVERY_RECOVERED:
+		return 0;
+	case PCI_RECOVERY_GONE:
+		return -ENODEV;
+	case PCI_RECOVERY_REFUSED:
+	case PCI_RECOVERY_STALE:
+		return -EBUSY;
+	default:
+		return -EIO;
+	}
+}
+EXPORT_SYMBOL_GPL(pci_recovery_run);
+
+/* The reports of the error that the last episode dealt with are no news. */
+static bool again(struct pci_pe *pe)
+{
+	bool rescued = test_and_clear_bit(PE_RESCUED, &pe->flags);
+	struct pci_dev *pdev = pci_pe_get_dev(pe);
+	bool news = false;
+
+	if ((test_and_clear_bit(PE_AGAIN, &pe->flags) || rescued) && pdev) {
+		news = rescued || pe->ops->state(pe) != PCI_PE_HW_NORMAL;
+		if (!news)
+			pci_pe_withdraw(pe);
+	}
+	pci_dev_put(pdev);
+	return news;
+}
+
+static const char *episode_cause(struct pci_episode *ep, bool repeat)
+{
+	if (ep->release)
+		return "release";
+	if (ep->permanent)
+		return "permanent";
+	if (ep->requested)
+		return "operator";
+	return repeat ? "again" : "error";
+}
+
+/* What to do next, if anything: fill @ep, with a reference to each function. */
+bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	bool repeat = again(pe);
+	bool reported;
+
+	memset(ep, 0, sizeof(*ep));
+	ep->pe = pe;
+	INIT_LIST_HEAD(&ep->fns);
+
+	spin_lock_irq(&pe->lock);
+	reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
+	ep->requested = test_and_clear_bit(PE_REQUESTED, &pe->flags);
+	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags);
+	ep->release = test_and_clear_bit(PE_RELEASE, &pe->flags);
+	ep->reported = reported || repeat;
+	if (!ep->reported && !ep->requested && !ep->permanent && !ep->release) {
+		spin_unlock_irq(&pe->lock);
+		return false;
+	}
+	list_for_each_entry(fn, &pe->fns, node) {
+		pci_fn_get(fn);
+		list_add_tail(&fn->step, &ep->fns);
+	}
+	WRITE_ONCE(pe->running, true);
+	spin_unlock_irq(&pe->lock);
+
+	ep->id = atomic_inc_return(&last_id);
+	ep->begin = ktime_get();
+	fn = list_first_entry_or_null(&ep->fns, struct pci_pe_fn, step);
+	trace_pci_recovery_begin(ep->id, fn ? pci_name(fn->pdev) : "n/a",
+				 pe->name, episode_cause(ep, repeat));
+	return true;
+}
+
+/* The one uevent of an episode's end, for each function that is still there. */
+static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
+{
+	struct pci_pe_fn *fn;
+
+	if (!ep->announced && outcome != PCI_RECOVERY_FAILED)
+		return;
+	for_each_fn(ep, fn) {
+		pci_ers_result_t result = PCI_ERS_RESULT_DISCONNECT;
+
+		if (READ_ONCE(fn->pdev->error_state) == pci_channel_io_normal)
+			result = PCI_ERS_RESULT_RECOVERED;
+		if (pci_dev_is_added(fn->pdev))
+			pci_uevent_ers(fn->pdev, result);
+	}
+}
+
+static void log_end(struct pci_episode *ep, struct pci_dev *pdev,
+		    enum pci_recovery_outcome outcome, u64 us)
+{
+	const char *what = pci_recovery_outcomes[outcome];
+	const char *rung = pci_recovery_rungs[ep->rung];
+
+	if (!pdev)
+		pr_err("%s: recovery %u: %s\n", ep->pe->name, ep->id, what);
+	else if (outcome == PCI_RECOVERY_RECOVERED)
+		pci_info(pdev, "recovery %u: %s by %s in %llu us\n", ep->id,
+			 what, rung, us);
+	else
+		pci_err(pdev, "recovery %u: %s at %s after %llu us\n", ep->id,
+			what, rung, us);
+}
+
+/* Say, once each, how it ended, and let go of everything. */
+void pci_recovery_done(struct pci_episode *ep,
+		       enum pci_recovery_outcome outcome)
+{
+	u64 us = ktime_us_delta(ktime_get(), ep->begin);
+	struct pci_pe *pe = ep->pe;
+	struct pci_pe_fn *fn, *next;
+	struct pci_dev *pdev;
+
+	pci_watch_stop(ep);
+	fn = list_first_entry_or_null(&ep->fns, struct pci_pe_fn, step);
+	pdev = fn ? fn->pdev : NULL;
+	trace_pci_recovery_end(ep->id, pdev ? pci_name(pdev) : "n/a", outcome,
+			       ep->rung, us);
+	announce(ep, outcome);
+	pe->ops->report(pe, pdev, outcome);
+	log_end(ep, pdev, outcome, us);
+
+	list_for_each_entry_safe(fn, next, &ep->fns, step) {
+		list_del(&fn->step);
+		pci_fn_unpin(fn);
+		pci_fn_bar(fn, false);
+		fn->unbound = false;
+		pci_fn_put(fn);
+	}
+
+	spin_lock_irq(&pe->lock);
+	pe->outcome = outcome;
+	pe->rung = ep->rung;
+	pe->duration_us = us;
+	pe->failures += outcome == PCI_RECOVERY_FAILED;
+	/* A success that an operator asked for is a new beginning. */
+	if (ep->requested && outcome == PCI_RECOVERY_RECOVERED)
+		pe->freezes = 0;
+	WRITE_ONCE(pe->episodes, pe->episodes + 1);
+	WRITE_ONCE(pe->running, false);
+	spin_unlock_irq(&pe->lock);
+	wake_up_var(&pe->episodes);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Freeze a PE, and thaw it again without a reset.
+ *
+ * The thaw has two steps, so that mmio_enabled can look at the device while
+ * its DMA is still stopped: MMIO, then DMA.  See
+ * Documentation/PCI/pci-error-recovery.rst, steps 2 and 3.
+ */
+
+#include "recovery.h"
+
+/* Under the platform's lock: 0, -ENODEV if the PE is not configured, or @op's. */
+static int locked(struct pci_episode *ep, enum pci_step step,
+		  int (*op)(struct pci_pe *pe))
+{
+	struct pci_pe *pe = ep->pe;
+	ktime_t begin;
+	int ret;
+
+	pci_watch_begin(ep, NULL, "platform lock", pci_recovery_rescue_ms);
+	ret = pe->ops->lock(pe);
+	pci_watch_end(ep);
+	if (ret)
+		return ret;
+	if (pci_pe_dead(pe)) {
+		ret = -ENODEV;
+	} else {
+		begin = pci_step_begin(ep, NULL, step);
+		ret = op(pe);
+		pci_step_end(ep, NULL, step, begin, ret);
+	}
+	pe->ops->unlock(pe);
+	return ret;
+}
+
+/* Is the PE there, isolated, and the report that led here not stale? */
+enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
+{
+	struct pci_pe *pe = ep->pe;
+
+	if (pci_pe_dead(pe) || list_empty(&ep->fns))
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	switch (locked(ep, PCI_STEP_FREEZE, pe->ops->freeze)) {
+	case -ENODEV:
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	case -ESTALE:
+		return pci_recovery_stop(ep, PCI_RECOVERY_STALE);
+	default:
+		break;
+	}
+	if (pe->ops->refuse(pe) ||
+	    (!ep->requested && !READ_ONCE(pe->auto_recover)))
+		return pci_recovery_stop(ep, PCI_RECOVERY_REFUSED);
+	return PCI_GO_ON;
+}
+
+/*
+ * From here on the functions are frozen for everybody.  An operator may ask
+ * for the recovery of a PE that works, or of one that was given up.
+ */
+enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+
+	if (!pci_pe_move(ep->pe, PCI_PE_FROZEN))
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	/* Not pci_dev_set_io_state(): a failure was for good only until now. */
+	for_each_fn(ep, fn)
+		WRITE_ONCE(fn->pdev->error_state, pci_channel_io_frozen);
+	ep->announced = true;
+	for_each_fn(ep, fn)
+		pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
+	return PCI_GO_ON;
+}
+
+/* Has the device failed again, after a thaw or reset? */
+bool pci_recovery_refrozen(struct pci_episode *ep)
+{
+	return test_bit(PE_AGAIN, &ep->pe->flags) &&
+	       ep->pe->ops->state(ep->pe) != PCI_PE_HW_NORMAL;
+}
+
+/* Let the drivers have their devices back as they are. */
+enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
+{
+	enum pci_recovery_verdict verdict;
+
+	if (locked(ep, PCI_STEP_THAW_MMIO, ep->pe->ops->thaw_mmio))
+		return PCI_RESET;
+	verdict = pci_recovery_notify(ep, PCI_STEP_MMIO_ENABLED);
+	if (verdict != PCI_GO_ON)
+		return verdict;
+	if (locked(ep, PCI_STEP_THAW_DMA, ep->pe->ops->thaw_dma))
+		return PCI_RESET;
+	if (pci_recovery_refrozen(ep))
+		return PCI_RESET;
+	pci_pe_publish(ep->pe, pci_channel_io_normal);
+	ep->rung = PCI_RUNG_THAW;
+	return PCI_GO_ON;
+}
+
+/*
+ * Make MMIO answer, so that a driver's remove() does not wait for ever for a
+ * register to change that reads all-ones.
+ */
+int pci_recovery_revive(struct pci_episode *ep)
+{
+	switch (ep->pe->ops->state(ep->pe)) {
+	case PCI_PE_HW_NORMAL:
+	case PCI_PE_HW_MMIO:
+		return 0;
+	case PCI_PE_HW_FROZEN:
+		if (!locked(ep, PCI_STEP_REVIVE, ep->pe->ops->thaw_mmio))
+			return 0;
+		fallthrough;
+	default:
+		return pci_recovery_reset_pe(ep);
+	}
+}

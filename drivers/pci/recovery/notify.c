@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Notify: the four callbacks of the bound drivers.
+ *
+ * Each is called inside the notify window, on a function that was seen to be
+ * added, under its device lock, and only if the driver is the one that the
+ * episode began with.
+ */
+
+#include <linux/delay.h>
+#include <linux/device.h>
+#include <trace/events/pci_recovery.h>
+
+#include "recovery.h"
+
+/* Between two tries to get a device lock, in ms. */
+#define BACKOFF 5
+
+/*
+ * Keep @fn from leaving, and its driver from changing.  -ENODEV if it has
+ * left.
+ *
+ * sriov_numvfs_store() takes the device lock first and then the rescan/remove
+ * lock, so inside the window the device lock is only tried.
+ */
+int pci_fn_lock(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	int ret = 0;
+
+	pci_watch_begin(ep, fn, "lock", pci_recovery_rescue_ms);
+	for (;;) {
+		pci_window_enter(ep);
+		if (pci_pe_dead(ep->pe) || !pci_dev_is_added(fn->pdev)) {
+			ret = -ENODEV;
+			break;
+		}
+		if (device_trylock(&fn->pdev->dev))
+			break;
+		pci_window_leave(ep);
+		msleep(BACKOFF);
+	}
+	if (ret)
+		pci_window_leave(ep);
+	pci_watch_end(ep);
+	return ret;
+}
+
+void pci_fn_unlock(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	device_unlock(&fn->pdev->dev);
+	pci_window_leave(ep);
+}
+
+static const struct pci_error_handlers *handlers(struct pci_pe_fn *fn)
+{
+	return fn->driver ? fn->driver->err_handler : NULL;
+}
+
+static bool aware(struct pci_pe_fn *fn)
+{
+	return handlers(fn) && handlers(fn)->error_detected;
+}
+
+/* The driver that an episode deals with; nobody else may bind meanwhile. */
+static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	int ret;
+
+	ret = pci_fn_lock(ep, fn);
+	if (ret)
+		return ret;
+	pci_fn_pin(fn);
+	if (fn->driver && fn->driver->driver_managed_dma)
+		ret = -EBUSY;
+	else
+		pci_fn_bar(fn, true);
+	pci_fn_unlock(ep, fn);
+
+	if (!fn->driver)
+		fn->plan = PCI_FN_RIDE;
+	else if (aware(fn) && !ep->retry)
+		fn->plan = PCI_FN_KEEP;
+	else
+		fn->plan = PCI_FN_REBIND;
+	return ret;
+}
+
+/* Look who is there.  Those who left meanwhile leave the episode, too. */
+enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	bool stay = false;
+
+	/* The drivers were told that it is over, they expect no callback. */
+	ep->retry = pci_pe_state(ep->pe) == PCI_PE_FAILED;
+	for_each_fn(ep, fn) {
+		switch (survey_fn(ep, fn)) {
+		case -EBUSY:
+			return pci_recovery_stop(ep, PCI_RECOVERY_REFUSED);
+		case -ENODEV:
+			fn->plan = PCI_FN_LEFT;
+			break;
+		default:
+			stay = true;
+		}
+	}
+	return stay ? PCI_GO_ON : pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+}
+
+static bool has_callback(struct pci_pe_fn *fn, enum pci_step callback)
+{
+	const struct pci_error_handlers *h = handlers(fn);
+
+	switch (callback) {
+	case PCI_STEP_ERROR_DETECTED:
+	case PCI_STEP_PERM_FAILURE:
+		return h->error_detected;
+	case PCI_STEP_MMIO_ENABLED:
+		return h->mmio_enabled;
+	case PCI_STEP_SLOT_RESET:
+		return h->slot_reset;
+	default:
+		return h->resume;
+	}
+}
+
+static pci_ers_result_t call(struct pci_pe_fn *fn, enum pci_step callback)
+{
+	const struct pci_error_handlers *h = handlers(fn);
+
+	switch (callback) {
+	case PCI_STEP_ERROR_DETECTED:
+		return h->error_detected(fn->pdev, pci_channel_io_frozen);
+	case PCI_STEP_PERM_FAILURE:
+		return h->error_detected(fn->pdev, pci_channel_io_perm_failure);
+	case PCI_STEP_MMIO_ENABLED:
+		return h->mmio_enabled(fn->pdev);
+	case PCI_STEP_SLOT_RESET:
+		return h->slot_reset(fn->pdev);
+	default:
+		h->resume(fn->pdev);
+		return PCI_ERS_RESULT_RECOVERED;
+	}
+}
+
+/* Call one driver, if it is still the same and wants to be called. */
+static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
+					     struct pci_pe_fn *fn,
+					     enum pci_step callback)
+{
+	pci_ers_result_t vote;
+	ktime_t begin;
+
+	if (to_pci_driver(fn->pdev->dev.driver) != fn->driver) {
+		/* It was unbound; barring kept every other from binding. */
+		fn->driver = NULL;
+		fn->plan = PCI_FN_RIDE;
+		return PCI_NO_OPINION;
+	}
+	if (!has_callback(fn, callback)) {
+		if (callback == PCI_STEP_SLOT_RESET)
+			pci_running_restore(fn);
+		return PCI_GO_ON;
+	}
+	begin = pci_step_begin(ep, fn, callback);
+	vote = call(fn, callback);
+	pci_step_end(ep, fn, callback, begin, 0);
+	if (callback == PCI_STEP_RESUME || callback == PCI_STEP_PERM_FAILURE)
+		return PCI_GO_ON;
+	trace_pci_recovery_vote(ep->id, pci_name(fn->pdev), fn->driver_name,
+				callback, (__force u32)vote);
+	return pci_vote_verdict(callback, vote);
+}
+
+static enum pci_recovery_verdict notify_fn(struct pci_episode *ep,
+					   struct pci_pe_fn *fn,
+					   enum pci_step callback)
+{
+	enum pci_recovery_verdict verdict;
+
+	if (fn->plan != PCI_FN_KEEP)
+		return PCI_NO_OPINION;
+	if (pci_fn_lock(ep, fn))
+		return PCI_STOP;
+	verdict = call_driver(ep, fn, callback);
+	pci_fn_unlock(ep, fn);
+	return verdict;
+}
+
+/* Those who give up do so for themselves, unless a reset is due anyhow. */
+static enum pci_recovery_verdict give_up(struct pci_episode *ep)
+{
+	enum pci_recovery_verdict rest = PCI_NO_OPINION;
+	struct pci_pe_fn *fn;
+	bool others = false;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan == PCI_FN_FAIL || fn->plan == PCI_FN_LEFT)
+			continue;
+		if (fn->verdict == PCI_GIVE_UP) {
+			fn->plan = PCI_FN_FAIL;
+		} else {
+			others = true;
+			rest = pci_verdict_merge(rest, fn->verdict);
+		}
+	}
+	return others ? rest : PCI_GIVE_UP;
+}
+
+/*
+ * Ask the drivers; the merged vote of the PE.  A function that left meanwhile
+ * has no vote, unless it was the last.
+ */
+enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
+					      enum pci_step callback)
+{
+	enum pci_recovery_verdict merged = PCI_NO_OPINION;
+	struct pci_pe_fn *fn;
+	bool stay = false;
+
+	for_each_fn(ep, fn) {
+		fn->verdict = notify_fn(ep, fn, callback);
+		if (fn->verdict == PCI_STOP)
+			fn->plan = PCI_FN_LEFT;
+		if (fn->plan == PCI_FN_LEFT)
+			continue;
+		stay = true;
+		merged = pci_verdict_merge(merged, fn->verdict);
+		if (callback == PCI_STEP_ERROR_DETECTED &&
+		    fn->plan == PCI_FN_KEEP && fn->verdict == PCI_NO_OPINION)
+			fn->plan = PCI_FN_REBIND;
+	}
+	if (!stay || pci_pe_dead(ep->pe))
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	if (merged == PCI_GIVE_UP && callback != PCI_STEP_SLOT_RESET)
+		return give_up(ep);
+	return merged;
+}
+
+/* Tell those who failed that it is for good; true if there are any. */
+bool pci_fn_failed(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	bool failed = false;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan != PCI_FN_FAIL)
+			continue;
+		failed = true;
+		pci_dev_set_io_state(fn->pdev, pci_channel_io_perm_failure);
+		if (!aware(fn) || fn->unbound || pci_fn_lock(ep, fn))
+			continue;
+		call_driver(ep, fn, PCI_STEP_PERM_FAILURE);
+		pci_fn_unlock(ep, fn);
+	}
+	return failed;
+}

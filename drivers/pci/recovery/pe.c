@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which PCI functions are in which PE.
+ *
+ * A PE is there as long as the platform, its functions come and go.  Reports
+ * read the lists from any context, so they are RCU lists; a function keeps its
+ * pci_dev until nobody can be looking at it.
+ */
+
+#define pr_fmt(fmt) "pci_recovery: " fmt
+
+#include <linux/hashtable.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+
+#include "recovery.h"
+
+#define PLATFORMS 2
+
+static const struct pci_pe_ops *platforms[PLATFORMS];
+
+/* Every PE, for debugfs; pe_mutex. */
+static LIST_HEAD(pe_list);
+static DEFINE_MUTEX(pe_mutex);
+
+/* Every function, by its pci_dev; written under fn_lock, read under RCU. */
+static DEFINE_HASHTABLE(fn_hash, 8);
+static DEFINE_SPINLOCK(fn_lock);
+
+/**
+ * pci_recovery_register - give the core a platform
+ * @ops: the platform; kept for ever
+ *
+ * To be called from an initcall before the platform's functions are scanned.
+ * There is no way back: a platform is not a module.
+ *
+ * Context: Process context, initcalls only.
+ * Return: 0, or -ENOSPC when there are too many platforms.
+ */
+int __init pci_recovery_register(const struct pci_pe_ops *ops)
+{
+	int i;
+
+	for (i = 0; i < PLATFORMS; i++) {
+		if (!platforms[i]) {
+			platforms[i] = ops;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+/**
+ * pci_pe_init - set up a PE
+ * @pe: memory that is zero and is never freed
+ * @ops: the platform that it belongs to
+ * @fmt: its name, as for printf(); at most 23 characters are kept
+ *
+ * Context: Process context; takes a mutex.
+ */
+void pci_pe_init(struct pci_pe *pe, const struct pci_pe_ops *ops,
+		 const char *fmt, ...)
+{
+	va_list args;
+
+	pe->ops = ops;
+	va_start(args, fmt);
+	vscnprintf(pe->name, sizeof(pe->name), fmt, args);
+	va_end(args);
+	INIT_LIST_HEAD(&pe->fns);
+	spin_lock_init(&pe->lock);
+	INIT_WORK(&pe->work, pci_recovery_work);
+	pci_watch_init(&pe->watch);
+	pe->auto_recover = true;
+	pe->max_freezes = pci_recovery_max_freezes;
+	mutex_lock(&pe_mutex);
+	list_add_tail(&pe->node, &pe_list);
+	mutex_unlock(&pe_mutex);
+}
+
+int pci_pe_for_each(int (*visit)(struct pci_pe *pe, void *data), void *data)
+{
+	struct pci_pe *pe;
+	int ret = 0;
+
+	mutex_lock(&pe_mutex);
+	list_for_each_entry(pe, &pe_list, node) {
+		ret = visit(pe, data);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&pe_mutex);
+	return ret;
+}
+
+static void fn_free(struct kref *ref)
+{
+	struct pci_pe_fn *fn = container_of(ref, struct pci_pe_fn, ref);
+
+	kfree(fn->stash);
+	pci_dev_put(fn->pdev);
+	kfree(fn);
+}
+
+void pci_fn_get(struct pci_pe_fn *fn)
+{
+	kref_get(&fn->ref);
+}
+
+/* May sleep: the last reference of a pci_dev may go with it. */
+void pci_fn_put(struct pci_pe_fn *fn)
+{
+	kref_put(&fn->ref, fn_free);
+}
+
+static void fn_release(struct work_struct *work)
+{
+	pci_fn_put(container_of(to_rcu_work(work), struct pci_pe_fn, release));
+}
+
+/*
+ * The function of @pdev with a reference, or NULL when no platform manages it.
+ * Any context.
+ */
+struct pci_pe_fn *pci_fn_find(struct pci_dev *pdev)
+{
+	struct pci_pe_fn *fn;
+
+	guard(rcu)();
+	hash_for_each_possible_rcu(fn_hash, fn, hash, (unsigned long)pdev) {
+		if (fn->pdev == pdev && kref_get_unless_zero(&fn->ref))
+			return fn;
+	}
+	return NULL;
+}
+
+/**
+ * pci_pe_dev_rcu - a PCI function of a PE, for a moment
+ * @pe: the PE
+ *
+ * Context: Any, inside an RCU read-side section, at whose end the pci_dev may
+ * be freed.
+ * Return: The first function, or NULL if there is none at the moment.
+ */
+struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe)
+{
+	struct pci_pe_fn *fn;
+
+	/* In the list or just taken off, it keeps its pci_dev for so long. */
+	fn = list_first_or_null_rcu(&pe->fns, struct pci_pe_fn, node);
+	return fn ? fn->pdev : NULL;
+}
+
+/**
+ * pci_pe_get_dev - a PCI function of a PE
+ * @pe: the PE
+ *
+ * Context: Any.
+ * Return: The first function with a reference for the caller, or NULL if there
+ * is none at the moment.
+ */
+struct pci_dev *pci_pe_get_dev(struct pci_pe *pe)
+{
+	guard(rcu)();
+	return pci_dev_get(pci_pe_dev_rcu(pe));
+}
+
+static struct pci_pe *pe_find(struct pci_dev *pdev)
+{
+	struct pci_pe *pe;
+	int i;
+
+	for (i = 0; i < PLATFORMS && platforms[i]; i++) {
+		pe = platforms[i]->find(pdev);
+		if (pe)
+			return pe;
+	}
+	return NULL;
+}
+
+static void fn_add(struct pci_dev *pdev)
+{
+	struct pci_pe *pe = pe_find(pdev);
+	struct pci_pe_fn *fn;
+
+	if (!pe)
+		return;
+	fn = kzalloc(sizeof(*fn), GFP_KERNEL);
+	if (!fn) {
+		pci_warn(pdev, "no memory, errors will not be recovered\n");
+		return;
+	}
+	kref_init(&fn->ref);
+	fn->pe = pe;
+	fn->pdev = pci_dev_get(pdev);
+	INIT_RCU_WORK(&fn->release, fn_release);
+
+	spin_lock_irq(&pe->lock);
+	/* A new device in the place of one that was given up, or is gone. */
+	if (list_empty(&pe->fns))
+		atomic_set_release(&pe->state, PCI_PE_LIVE);
+	list_add_tail_rcu(&fn->node, &pe->fns);
+	spin_unlock_irq(&pe->lock);
+
+	spin_lock(&fn_lock);
+	hash_add_rcu(fn_hash, &fn->hash, (unsigned long)pdev);
+	spin_unlock(&fn_lock);
+
+	if (device_add_group(&pdev->dev, &pci_recovery_group))
+		pci_warn(pdev, "no recovery/ in sysfs\n");
+}
+
+static void fn_del(struct pci_dev *pdev)
+{
+	struct pci_pe_fn *fn = pci_fn_find(pdev);
+
+	if (!fn)
+		return;
+	device_remove_group(&pdev->dev, &pci_recovery_group);
+
+	spin_lock(&fn_lock);
+	hash_del_rcu(&fn->hash);
+	spin_unlock(&fn_lock);
+
+	spin_lock_irq(&fn->pe->lock);
+	list_del_rcu(&fn->node);
+	/* An episode under way may give up, and waiters with it. */
+	if (list_empty(&fn->pe->fns))
+		pci_pe_move(fn->pe, PCI_PE_DEAD);
+	spin_unlock_irq(&fn->pe->lock);
+
+	queue_rcu_work(pci_recovery_wq, &fn->release);
+	pci_fn_put(fn);
+}
+
+static int pe_notify(struct notifier_block *nb, unsigned long action,
+		     void *data)
+{
+	struct pci_dev *pdev = to_pci_dev(data);
+	struct pci_pe_fn *fn;
+
+	switch (action) {
+	case BUS_NOTIFY_ADD_DEVICE:
+		fn_add(pdev);
+		break;
+	case BUS_NOTIFY_BIND_DRIVER:
+		fn = pci_fn_find(pdev);
+		if (fn) {
+			pci_stash_take(fn);
+			pci_fn_put(fn);
+		}
+		break;
+	case BUS_NOTIFY_DEL_DEVICE:
+		fn_del(pdev);
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block pe_nb = { .notifier_call = pe_notify };
+
+/* After the bus type is there, before any platform scans its functions. */
+static int __init pe_init(void)
+{
+	if (!pci_recovery_enabled())
+		return 0;
+	pci_recovery_wq = alloc_workqueue("pci_recovery", WQ_UNBOUND,
+					  WQ_MAX_ACTIVE);
+	if (!pci_recovery_wq)
+		return -ENOMEM;
+	return bus_register_notifier(&pci_bus_type, &pe_nb);
+}
+arch_initcall(pe_init);

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rebind: recovery for drivers without error handlers, on the same pci_dev.
+ *
+ *	revive -> unbind -> (reset, restore) -> bind
+ *
+ * No lock is held while a driver's remove() or probe() runs: both may take
+ * long, or for ever, and with the rescan/remove lock held that has deadlocked
+ * more than once.  The function is barred instead, so that no other driver
+ * binds in between.
+ */
+
+#include <linux/device.h>
+#include <linux/module.h>
+
+#include "recovery.h"
+
+/* Keep every driver from binding to @fn, except by pci_recovery_bind(). */
+void pci_fn_bar(struct pci_pe_fn *fn, bool bar)
+{
+	if (bar)
+		fn->barred = pci_allow_binding(fn->pdev, false);
+	else if (fn->barred)
+		pci_allow_binding(fn->pdev, true);
+	if (!bar)
+		fn->barred = false;
+}
+
+/* Under the device lock: remember the driver, and keep its code in memory. */
+void pci_fn_pin(struct pci_pe_fn *fn)
+{
+	fn->driver = to_pci_driver(fn->pdev->dev.driver);
+	if (!fn->driver)
+		return;
+	strscpy(fn->driver_name, fn->driver->name);
+	fn->pinned = try_module_get(fn->driver->driver.owner);
+}
+
+void pci_fn_unpin(struct pci_pe_fn *fn)
+{
+	if (fn->pinned)
+		module_put(fn->driver->driver.owner);
+	fn->pinned = false;
+}
+
+static void unbind_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	ktime_t begin = pci_step_begin(ep, fn, PCI_STEP_UNBIND);
+
+	device_release_driver(&fn->pdev->dev);
+	pci_step_end(ep, fn, PCI_STEP_UNBIND, begin, 0);
+	fn->unbound = true;
+}
+
+/* Is @fn there, and bound to the driver that the episode began with? */
+static bool still_bound(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	bool bound;
+
+	if (pci_fn_lock(ep, fn)) {
+		fn->plan = PCI_FN_LEFT;
+		return false;
+	}
+	bound = to_pci_driver(fn->pdev->dev.driver) == fn->driver;
+	pci_fn_unlock(ep, fn);
+	if (!bound) {
+		/* Somebody unbound it by hand, and shall find it so. */
+		fn->driver = NULL;
+		fn->plan = PCI_FN_RIDE;
+	}
+	return bound;
+}
+
+/* Take the drivers that are to be rebound off their functions. */
+void pci_recovery_unbind(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	bool revived = false;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan != PCI_FN_REBIND || fn->unbound)
+			continue;
+		if (!revived)
+			pci_recovery_revive(ep);
+		revived = true;
+		if (still_bound(ep, fn))
+			unbind_fn(ep, fn);
+	}
+}
+
+/*
+ * The same driver again; any other that matches if it is being unloaded, if
+ * its probe is deferred or if driver_override was changed.
+ */
+static int attach(struct pci_pe_fn *fn)
+{
+	struct device *dev = &fn->pdev->dev;
+	int ret = -ENODEV;
+
+	if (fn->pinned)
+		ret = device_driver_attach(&fn->driver->driver, dev);
+	if (ret != -ENODEV && ret != -EAGAIN)
+		return ret;
+	pci_fn_bar(fn, false);
+	ret = device_attach(dev);
+	if (ret == -EPROBE_DEFER)
+		return 0;
+	if (ret < 0)
+		return ret;
+	/* Without a driver it is as well as any function without a driver. */
+	return ret || !fn->pinned ? 0 : -ENODEV;
+}
+
+/* Bind what was unbound; PCI_RESET if a probe fails. */
+enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	ktime_t begin;
+	int ret;
+
+	for_each_fn(ep, fn) {
+		if (!fn->unbound)
+			continue;
+		if (pci_fn_lock(ep, fn)) {
+			fn->plan = PCI_FN_LEFT;
+			if (!pci_pe_dead(ep->pe))
+				continue;
+			return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+		}
+		pci_fn_unlock(ep, fn);
+		begin = pci_step_begin(ep, fn, PCI_STEP_BIND);
+		ret = attach(fn);
+		pci_step_end(ep, fn, PCI_STEP_BIND, begin, ret);
+		if (ret) {
+			ep->depth = PCI_PE_RESET_FUNDAMENTAL;
+			return PCI_RESET;
+		}
+		fn->unbound = false;
+	}
+	return PCI_GO_ON;
+}
+
+/* The functions are leaving: no driver shall be in the way of that. */
+void pci_recovery_release_fns(struct pci_episode *ep)
+{
+	struct pci_pe *pe = ep->pe;
+	struct pci_pe_fn *fn;
+	ktime_t begin;
+
+	for_each_fn(ep, fn) {
+		pci_watch_begin(ep, fn, "lock", pci_recovery_rescue_ms);
+		device_lock(&fn->pdev->dev);
+		pci_watch_end(ep);
+		pci_fn_pin(fn);
+		pci_fn_bar(fn, true);
+		device_unlock(&fn->pdev->dev);
+		if (!fn->driver)
+			continue;
+		if (pe->ops->state(pe) == PCI_PE_HW_FROZEN) {
+			begin = pci_step_begin(ep, fn, PCI_STEP_REVIVE);
+			pci_step_end(ep, fn, PCI_STEP_REVIVE, begin,
+				     pe->ops->thaw_mmio(pe));
+		}
+		unbind_fn(ep, fn);
+	}
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * PCI error recovery: what the files of the core share.
+ */
+#ifndef _PCI_RECOVERY_H
+#define _PCI_RECOVERY_H
+
+#include <linux/ktime.h>
+#include <linux/pci-recovery.h>
+#include <linux/rcupdate.h>
+
+#include "../pci.h"
+
+/* Resets that one episode may do. */
+#define PCI_RECOVERY_RESETS	3
+
+/* Bits of pci_pe.flags: set by anyone, taken by the PE's worker. */
+enum {
+	PE_REPORTED,	/* an error was reported while no episode ran */
+	PE_AGAIN,	/* one was reported while one did */
+	PE_RESCUED,	/* the watchdog thawed the PE; it needs a reset */
+	PE_PERMANENT,	/* the platform says: beyond recovery */
+	PE_REQUESTED,	/* an operator asked for an episode */
+	PE_RELEASE,	/* the function is leaving: take its driver off it */
+};
+
+/**
+ * enum pci_recovery_verdict - what a vote, or a step, means for the PE
+ * @PCI_NO_OPINION: nothing
+ * @PCI_GO_ON: no reset needed so far
+ * @PCI_GIVE_UP: hopeless, say those who were asked
+ * @PCI_RESET: reset it; outvotes everything else
+ * @PCI_STOP: the functions left, or they are not ours: end the episode quietly
+ *
+ * In the order of their rank: merging is taking the greatest.
+ */
+enum pci_recovery_verdict {
+	PCI_NO_OPINION,
+	PCI_GO_ON,
+	PCI_GIVE_UP,
+	PCI_RESET,
+	PCI_STOP,
+};
+
+/**
+ * enum pci_fn_plan - what the episode means to do with a function
+ * @PCI_FN_RIDE: nothing but reset and restore, no driver is bound
+ * @PCI_FN_KEEP: its driver has handlers and stays bound
+ * @PCI_FN_REBIND: its driver is unbound, and bound again after the reset
+ * @PCI_FN_FAIL: its driver gave it up
+ * @PCI_FN_LEFT: it was removed during the episode
+ */
+enum pci_fn_plan {
+	PCI_FN_RIDE,
+	PCI_FN_KEEP,
+	PCI_FN_REBIND,
+	PCI_FN_FAIL,
+	PCI_FN_LEFT,
+};
+
+/**
+ * struct pci_pe_fn - a PCI function in a PE
+ * @ref: one for being in @pe, one for each episode that deals with it
+ * @pe: never changes
+ * @pdev: referenced
+ * @node: in pci_pe.fns; RCU
+ * @hash: to find it by @pdev; RCU
+ * @release: drops the reference of the PE after a grace period
+ * @stash: config space as it was before any driver touched it; written once,
+ *	before the first driver binds
+ * @serial: device serial number, or 0; written with @stash
+ * @step: in pci_episode.fns; this and all below is the worker's
+ * @driver: bound when the episode began, or NULL
+ * @driver_name: of @driver, kept for the trace
+ * @pinned: a reference to the module of @driver is held
+ * @unbound: the episode took @driver off the function
+ * @barred: the episode keeps drivers from binding
+ * @plan: see enum pci_fn_plan
+ * @verdict: what it last voted
+ */
+struct pci_pe_fn {
+	struct kref ref;
+	struct pci_pe *pe;
+	struct pci_dev *pdev;
+	struct list_head node;
+	struct hlist_node hash;
+	struct rcu_work release;
+	struct pci_saved_state *stash;
+	u64 serial;
+
+	struct list_head step;
+	struct pci_driver *driver;
+	char driver_name[32];
+	bool pinned;
+	bool unbound;
+	bool barred;
+	enum pci_fn_plan plan;
+	enum pci_recovery_verdict verdict;
+};
+
+/**
+ * struct pci_episode - one recovery of one PE, from report to outcome
+ * @pe: which
+ * @id: unique since boot, carried by every trace event
+ * @fns: the functions of @pe when it began, by pci_pe_fn.step
+ * @begin: when
+ * @reported: an error led here, which counts against the budget
+ * @requested: an operator asked for it
+ * @permanent: the platform says that there is nothing to recover
+ * @release: the functions are leaving, take the drivers off them
+ * @retry: the PE had failed before, and the drivers were told
+ * @announced: the beginning was announced to user space
+ * @in_window: holds the notify window; protected by the window's lock
+ * @resets: done so far
+ * @depth: of the next reset
+ * @rung: the highest rung that was climbed
+ * @outcome: how the episode ends if it is stopped
+ */
+struct pci_episode {
+	struct pci_pe *pe;
+	u32 id;
+	struct list_head fns;
+	ktime_t begin;
+	bool reported;
+	bool requested;
+	bool permanent;
+	bool release;
+	bool retry;
+	bool announced;
+	bool in_window;
+	unsigned int resets;
+	enum pci_pe_reset depth;
+	enum pci_recovery_rung rung;
+	enum pci_recovery_outcome outcome;
+};
+
+/*
+ * May drivers bind to @pdev?  Returns what was so before.  Linux before
+ * 7.0 has a member for it, later ones a flag.
+ */
+static inline bool pci_allow_binding(struct pci_dev *pdev, bool allow)
+{
+#ifdef PCI_DEV_ALLOW_BINDING
+	bool old = test_bit(PCI_DEV_ALLOW_BINDING, &pdev->priv_flags);
+
+	assign_bit(PCI_DEV_ALLOW_BINDING, &pdev->priv_flags, allow);
+#else
+	bool old = pdev->match_driver;
+
+	pdev->match_driver = allow;
+#endif
+	return old;
+}
+
+#define for_each_fn(ep, fn)	list_for_each_entry(fn, &(ep)->fns, step)
+
+/* Limits; module parameters, see core.c. */
+extern unsigned int pci_recovery_max_freezes;
+extern unsigned int pci_recovery_callback_ms;
+extern unsigned int pci_recovery_rescue_ms;
+extern unsigned int pci_recovery_window_ms;
+
+/* pe.c: which functions are in which PE */
+struct pci_pe_fn *pci_fn_find(struct pci_dev *pdev);
+void pci_fn_get(struct pci_pe_fn *fn);
+void pci_fn_put(struct pci_pe_fn *fn);
+int pci_pe_for_each(int (*visit)(struct pci_pe *pe, void *data), void *data);
+
+static inline enum pci_pe_state pci_pe_state(struct pci_pe *pe)
+{
+	return atomic_read_acquire(&pe->state);
+}
+
+static inline bool pci_pe_dead(struct pci_pe *pe)
+{
+	return pci_pe_state(pe) == PCI_PE_DEAD;
+}
+
+/* event.c: from a report to an episode, and its end */
+bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to);
+void pci_pe_publish(struct pci_pe *pe, pci_channel_state_t channel);
+void pci_pe_withdraw(struct pci_pe *pe);
+bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep);
+void pci_recovery_done(struct pci_episode *ep,
+		       enum pci_recovery_outcome outcome);
+
+/* core.c: the sequence */
+enum pci_recovery_verdict pci_recovery_stop(struct pci_episode *ep,
+					    enum pci_recovery_outcome outcome);
+void pci_recovery_work(struct work_struct *work);
+extern struct workqueue_struct *pci_recovery_wq;
+extern const char * const pci_recovery_outcomes[PCI_RECOVERY_NR_OUTCOMES];
+extern const char * const pci_recovery_rungs[PCI_RUNG_NR];
+
+/* vote.c: what callbacks return, and what that means */
+enum pci_recovery_verdict pci_vote_verdict(enum pci_step callback,
+					   pci_ers_result_t vote);
+
+static inline enum pci_recovery_verdict
+pci_verdict_merge(enum pci_recovery_verdict a, enum pci_recovery_verdict b)
+{
+	return max(a, b);
+}
+
+/* window.c: the rescan/remove lock, shared by all who notify */
+void pci_window_enter(struct pci_episode *ep);
+void pci_window_leave(struct pci_episode *ep);
+void pci_window_expel(struct pci_episode *ep);
+
+/* watch.c: the step under way, its trace event, its deadline */
+void pci_watch_init(struct pci_recovery_watch *watch);
+void pci_watch_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
+		     const char *step, unsigned int rescue_ms);
+void pci_watch_end(struct pci_episode *ep);
+void pci_watch_stop(struct pci_episode *ep);
+bool pci_watch_stalled(struct pci_pe *pe, char *buf, size_t size);
+ktime_t pci_step_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
+		       enum pci_step step);
+int pci_step_end(struct pci_episode *ep, struct pci_pe_fn *fn,
+		 enum pci_step step, ktime_t begin, int result);
+
+/* freeze.c: isolate, and thaw again without a reset */
+enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep);
+enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep);
+enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep);
+int pci_recovery_revive(struct pci_episode *ep);
+bool pci_recovery_refrozen(struct pci_episode *ep);
+
+/* notify.c: the drivers */
+int pci_fn_lock(struct pci_episode *ep, struct pci_pe_fn *fn);
+void pci_fn_unlock(struct pci_episode *ep, struct pci_pe_fn *fn);
+bool pci_fn_failed(struct pci_episode *ep);
+enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep);
+enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
+					      enum pci_step callback);
+
+/* reset.c: reset, restore, slot_reset; deeper if need be */
+enum pci_recovery_verdict pci_recovery_reset(struct pci_episode *ep);
+int pci_recovery_reset_pe(struct pci_episode *ep);
+
+/* rebind.c: for drivers without handlers */
+void pci_recovery_unbind(struct pci_episode *ep);
+enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep);
+void pci_recovery_release_fns(struct pci_episode *ep);
+void pci_fn_bar(struct pci_pe_fn *fn, bool bar);
+void pci_fn_pin(struct pci_pe_fn *fn);
+void pci_fn_unpin(struct pci_pe_fn *fn);
+
+/* stash.c: config space as it was before any driver */
+void pci_stash_take(struct pci_pe_fn *fn);
+int pci_stash_check(struct pci_pe_fn *fn);
+int pci_stash_restore(struct pci_pe_fn *fn);
+void pci_running_restore(struct pci_pe_fn *fn);
+
+/* sysfs.c */
+extern const struct attribute_group pci_recovery_group;
+
+#endif /* _PCI_RECOVERY_H */

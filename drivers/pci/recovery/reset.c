@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reset a PE, bring its functions back, and ask slot_reset whether it helped.
+ *
+ * A round is: unbind those without handlers -> reset -> same device? -> restore
+ * -> slot_reset -> bind.  Where it does not hold the next one goes deeper:
+ *
+ *	slot_reset says NEED_RESET	fundamental reset
+ *	... again			and rebind that function
+ *	slot_reset says DISCONNECT	rebind that function
+ *	reset or probe fails		fundamental reset
+ *
+ * Never is a driver resumed after a reset without slot_reset or a restore.
+ */
+
+#define pr_fmt(fmt) "pci_recovery: " fmt
+
+#include "recovery.h"
+
+static int platform_reset(struct pci_episode *ep, enum pci_step step)
+{
+	struct pci_pe *pe = ep->pe;
+	ktime_t begin;
+	int ret;
+
+	pci_watch_begin(ep, NULL, "platform lock", pci_recovery_rescue_ms);
+	ret = pe->ops->lock(pe);
+	pci_watch_end(ep);
+	if (ret)
+		return ret;
+	if (pci_pe_dead(pe)) {
+		ret = -ENODEV;
+	} else {
+		begin = pci_step_begin(ep, NULL, step);
+		ret = pe->ops->reset(pe, ep->depth);
+		pci_step_end(ep, NULL, step, begin, ret);
+	}
+	pe->ops->unlock(pe);
+	return ret;
+}
+
+/* Reset the PE, as deep as it has come to.  -ENODEV if it is gone. */
+int pci_recovery_reset_pe(struct pci_episode *ep)
+{
+	bool deep = ep->depth == PCI_PE_RESET_FUNDAMENTAL;
+	int ret;
+
+	ret = platform_reset(ep, deep ? PCI_STEP_DEEP_RESET : PCI_STEP_RESET);
+	if (ret)
+		return ret;
+	/* The reset undoes what the watchdog did to the device. */
+	clear_bit(PE_RESCUED, &ep->pe->flags);
+	pci_pe_publish(ep->pe, pci_channel_io_normal);
+	return 0;
+}
+
+/* After the reset: the same functions, with config space as it was. */
+static int restore(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	ktime_t begin;
+	int ret;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan == PCI_FN_LEFT)
+			continue;
+		ret = pci_stash_check(fn);
+		if (ret)
+			return ret;
+		if (fn->plan != PCI_FN_RIDE && !fn->unbound)
+			continue;
+		begin = pci_step_begin(ep, fn, PCI_STEP_RESTORE);
+		ret = pci_stash_restore(fn);
+		pci_step_end(ep, fn, PCI_STEP_RESTORE, begin, ret);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* What slot_reset said, as a plan for the next round. */
+static enum pci_recovery_verdict replan(struct pci_episode *ep)
+{
+	bool deep = ep->depth == PCI_PE_RESET_FUNDAMENTAL;
+	enum pci_recovery_verdict verdict = PCI_GO_ON;
+	struct pci_pe_fn *fn;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan != PCI_FN_KEEP)
+			continue;
+		if (fn->verdict == PCI_GIVE_UP ||
+		    (fn->verdict == PCI_RESET && deep)) {
+			fn->plan = PCI_FN_REBIND;
+			verdict = PCI_RESET;
+		} else if (fn->verdict == PCI_RESET) {
+			ep->depth = PCI_PE_RESET_FUNDAMENTAL;
+			verdict = PCI_RESET;
+		}
+	}
+	return verdict;
+}
+
+static void rung_reached(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+
+	if (ep->depth == PCI_PE_RESET_FUNDAMENTAL) {
+		ep->rung = PCI_RUNG_DEEP;
+		return;
+	}
+	ep->rung = max(ep->rung, PCI_RUNG_RESET);
+	for_each_fn(ep, fn) {
+		if (fn->unbound)
+			ep->rung = PCI_RUNG_REBIND;
+	}
+}
+
+/* One round; PCI_RESET if the next one is to be tried. */
+static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
+{
+	enum pci_recovery_verdict verdict;
+	int ret;
+
+	pci_recovery_unbind(ep);
+	rung_reached(ep);
+	ret = pci_recovery_reset_pe(ep);
+	if (!ret)
+		ret = restore(ep);
+	if (ret == -ENODEV)
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	if (ret) {
+		ep->depth = PCI_PE_RESET_FUNDAMENTAL;
+		return PCI_RESET;
+	}
+
+	verdict = pci_recovery_notify(ep, PCI_STEP_SLOT_RESET);
+	if (verdict == PCI_STOP)
+		return verdict;
+	verdict = replan(ep);
+	if (verdict == PCI_GO_ON && pci_recovery_refrozen(ep))
+		verdict = PCI_RESET;
+	if (verdict == PCI_GO_ON)
+		verdict = pci_recovery_bind(ep);
+	return verdict;
+}
+
+/*
+ * PCI_GO_ON when every function is well, PCI_GIVE_UP when the resets that one
+ * episode may do are used up.
+ */
+enum pci_recovery_verdict pci_recovery_reset(struct pci_episode *ep)
+{
+	enum pci_recovery_verdict verdict = PCI_RESET;
+	struct pci_pe_fn *fn;
+
+	/* Drivers that were told it is over do not expect slot_reset. */
+	for_each_fn(ep, fn) {
+		if (ep->retry && fn->driver)
+			fn->plan = PCI_FN_REBIND;
+	}
+	while (verdict == PCI_RESET && ep->resets++ < PCI_RECOVERY_RESETS)
+		verdict = reset_round(ep);
+	return verdict == PCI_RESET ? PCI_GIVE_UP : verdict;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Config space as it was before any driver touched the function.
+ *
+ * pci_save_state() has one buffer for each pci_dev, which drivers overwrite.
+ * So a copy of our own is taken before the first driver binds, and restored
+ * after a reset: the function is then as after a scan.
+ */
+
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "recovery.h"
+
+/* Before a driver's probe(), under the device lock. */
+void pci_stash_take(struct pci_pe_fn *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+	struct pci_saved_state *stash;
+
+	if (fn->stash || pci_pe_state(fn->pe) != PCI_PE_LIVE)
+		return;
+	/* The PCI core saves the state of what it adds, older ones do not. */
+	if (!pdev->state_saved && pci_save_state(pdev))
+		return;
+	if (PCI_POSSIBLE_ERROR(pdev->saved_config_space[0]))
+		return;
+	fn->serial = pci_get_dsn(pdev);
+	stash = pci_store_saved_state(pdev);
+	/* Pairs with stash_of(): whoever sees the stash sees the serial. */
+	smp_store_release(&fn->stash, stash);
+}
+
+/* A function that never had a driver still has what the PCI core saved. */
+static struct pci_saved_state *stash_of(struct pci_pe_fn *fn)
+{
+	struct pci_saved_state *stash = smp_load_acquire(&fn->stash);
+
+	if (stash || fn->driver)
+		return stash;
+	fn->stash = pci_store_saved_state(fn->pdev);
+	return fn->stash;
+}
+
+/*
+ * Is this the device that failed?  -ENODEV if it is another one, which is left
+ * to hotplug; -EIO if nothing answers.
+ */
+int pci_stash_check(struct pci_pe_fn *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+	u32 id, class, subsys;
+
+	pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
+	/* The ids of a VF are those of its PF, config space does not say them. */
+	if (!pdev->is_virtfn) {
+		if (PCI_POSSIBLE_ERROR(id))
+			return -EIO;
+		pci_read_config_dword(pdev, PCI_CLASS_REVISION, &class);
+		pci_read_config_dword(pdev, PCI_SUBSYSTEM_VENDOR_ID, &subsys);
+		if (id != (pdev->vendor | pdev->device << 16) ||
+		    class >> 8 != pdev->class)
+			goto other;
+		if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
+		    subsys != (pdev->subsystem_vendor |
+			       pdev->subsystem_device << 16))
+			goto other;
+	}
+	if (fn->serial && pci_get_dsn(pdev) != fn->serial)
+		goto other;
+	return 0;
+other:
+	pci_err(pdev, "another device is there after the reset\n");
+	return -ENODEV;
+}
+
+/* As pci_msi_init() and pci_msix_init() leave a function after a scan. */
+static void quiesce_msi(struct pci_dev *pdev)
+{
+	u16 ctrl;
+
+	if (pdev->msi_cap) {
+		pci_read_config_word(pdev, pdev->msi_cap + PCI_MSI_FLAGS, &ctrl);
+		if (ctrl & PCI_MSI_FLAGS_ENABLE)
+			pci_write_config_word(pdev,
+					      pdev->msi_cap + PCI_MSI_FLAGS,
+					      ctrl & ~PCI_MSI_FLAGS_ENABLE);
+	}
+	if (pdev->msix_cap) {
+		pci_read_config_word(pdev, pdev->msix_cap + PCI_MSIX_FLAGS,
+				     &ctrl);
+		if (ctrl & (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL))
+			pci_write_config_word(pdev,
+					      pdev->msix_cap + PCI_MSIX_FLAGS,
+					      ctrl & ~(PCI_MSIX_FLAGS_ENABLE |
+						       PCI_MSIX_FLAGS_MASKALL));
+	}
+}
+
+/* A function without a driver, after a reset: as after a scan. */
+int pci_stash_restore(struct pci_pe_fn *fn)
+{
+	struct pci_saved_state *stash = stash_of(fn);
+	int ret;
+
+	if (!stash)
+		return -ENODATA;
+	ret = pci_load_saved_state(fn->pdev, stash);
+	if (ret)
+		return ret;
+	pci_restore_state(fn->pdev);
+	quiesce_msi(fn->pdev);
+	/* The next driver may restore before it ever saves. */
+	return pci_load_saved_state(fn->pdev, stash);
+}
+
+/* A function whose driver has no slot_reset, under its lock: as it was. */
+void pci_running_restore(struct pci_pe_fn *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+
+	pci_restore_state(pdev);
+	if (pci_reenable_device(pdev))
+		pci_warn(pdev, "cannot enable the device again\n");
+	if (pdev->is_busmaster)
+		pci_set_master(pdev);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The notify window: the rescan/remove lock for all PEs that notify at once.
+ *
+ * Drivers are called under pci_lock_rescan_remove(), so that no function comes
+ * or goes.  Were each PE to take it, 150 PEs whose callbacks take 50 ms would
+ * take 7.5 s, and one stuck callback would stop all hotplug of the machine.
+ * So one worker takes the lock for everybody who wants to notify; they enter,
+ * call their drivers in parallel, each under its device lock, and leave:
+ *
+ *	closed -> (somebody waits) -> lock -> open -> (nobody inside) -> unlock
+ *
+ * After window_ms nobody may enter any more, until hotplug had its chance.  A
+ * member that overstays is expelled: the lock is dropped, but pci_stop_dev()
+ * still waits for the member's device lock, and the member checks again
+ * whether its device is there when it next enters.
+ */
+
+#include <linux/jiffies.h>
+#include <linux/lockdep.h>
+#include <linux/wait.h>
+
+#include "recovery.h"
+
+static void window_work(struct work_struct *work);
+
+static struct {
+	spinlock_t lock;
+	wait_queue_head_t wq;
+	struct work_struct work;
+	bool open;
+	unsigned int waiting;
+	unsigned int inside;
+	unsigned long closes;
+} window = {
+	.lock = __SPIN_LOCK_UNLOCKED(window.lock),
+	.wq = __WAIT_QUEUE_HEAD_INITIALIZER(window.wq),
+	.work = __WORK_INITIALIZER(window.work, window_work),
+};
+
+/*
+ * The members do not hold the lock themselves, so lockdep has to be told:
+ * they wait for it (wait -> lock), and do so as if inside it (lock -> held).
+ */
+#ifdef CONFIG_LOCKDEP
+static struct lockdep_map wait_map =
+	STATIC_LOCKDEP_MAP_INIT("pci_recovery_window_wait", &wait_map);
+static struct lockdep_map held_map =
+	STATIC_LOCKDEP_MAP_INIT("pci_recovery_window", &held_map);
+#endif
+
+static bool window_takes(void)
+{
+	return window.open && time_before(jiffies, window.closes);
+}
+
+static bool window_done(void)
+{
+	guard(spinlock)(&window.lock);
+	return !window.inside && (!window.waiting || !window_takes());
+}
+
+/* The one task that holds the lock, from opening to closing. */
+static void window_work(struct work_struct *work)
+{
+	lock_map_acquire(&wait_map);
+	pci_lock_rescan_remove();
+	lock_map_acquire(&held_map);
+	lock_map_release(&held_map);
+
+	spin_lock(&window.lock);
+	window.open = true;
+	window.closes = jiffies + msecs_to_jiffies(pci_recovery_window_ms) + 1;
+	spin_unlock(&window.lock);
+	wake_up_all(&window.wq);
+
+	/* Those who wait enter at once; the limit is for those who do not. */
+	while (!wait_event_timeout(window.wq, window_done(), HZ / 50))
+		;
+
+	spin_lock(&window.lock);
+	window.open = false;
+	if (window.waiting)
+		queue_work(pci_recovery_wq, &window.work);
+	spin_unlock(&window.lock);
+
+	pci_unlock_rescan_remove();
+	lock_map_release(&wait_map);
+}
+
+static bool window_try_enter(struct pci_episode *ep)
+{
+	guard(spinlock)(&window.lock);
+	if (!window_takes()) {
+		if (!window.open)
+			queue_work(pci_recovery_wq, &window.work);
+		return false;
+	}
+	window.waiting--;
+	window.inside++;
+	ep->in_window = true;
+	return true;
+}
+
+/* Until pci_window_leave() no PCI function is added or removed. */
+void pci_window_enter(struct pci_episode *ep)
+{
+	lock_map_acquire(&wait_map);
+	lock_map_release(&wait_map);
+
+	spin_lock(&window.lock);
+	window.waiting++;
+	spin_unlock(&window.lock);
+	wait_event(window.wq, window_try_enter(ep));
+	lock_map_acquire_read(&held_map);
+}
+
+/* The same for the member, and for who throws it out: at most once counts. */
+static void window_exit(struct pci_episode *ep)
+{
+	spin_lock(&window.lock);
+	if (ep->in_window) {
+		ep->in_window = false;
+		window.inside--;
+	}
+	spin_unlock(&window.lock);
+	wake_up_all(&window.wq);
+}
+
+void pci_window_leave(struct pci_episode *ep)
+{
+	lock_map_release(&held_map);
+	window_exit(ep);
+}
+
+/* From the watchdog: @ep's callback does not return, hotplug shall go on. */
+void pci_window_expel(struct pci_episode *ep)
+{
+	window_exit(ep);
+}
