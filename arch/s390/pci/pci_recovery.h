@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * zPCI back end of the PCI error recovery core: what its files share.
+ */
+#ifndef _S390_PCI_RECOVERY_H
+#define _S390_PCI_RECOVERY_H
+
+#include <linux/pci-recovery.h>
+
+/* Content-code description of an error or of a changed availability. */
+struct zpci_ccdf {
+	u32 reserved1;
+	u32 fh;
+	u32 fid;
+	u32 reserved2;
+	u64 faddr;
+	u32 reserved3;
+	u16 reserved4;
+	u16 pec;
+} __packed;
+static_assert(sizeof(struct zpci_ccdf) == 32);
+
+/**
+ * struct zpci_pe - a zPCI function, as a PE
+ * @pe: the core's
+ * @fid: function id; never changes
+ * @name: of its PCI function
+ * @zdev: of the PCI function that was added last, which keeps it alive
+ * @lock: protects all below
+ * @reported: an error event is not taken up yet
+ * @fh: the function handle that it named
+ * @pec: its PCI event code
+ * @avail: availability events, in order
+ * @avail_busy: the worker handles one of them
+ * @work: handles @avail
+ */
+struct zpci_pe {
+	struct pci_pe pe;
+	u32 fid;
+	char name[16];
+	struct zpci_dev *zdev;
+	spinlock_t lock;
+	bool reported;
+	u32 fh;
+	u16 pec;
+	struct list_head avail;
+	bool avail_busy;
+	struct work_struct work;
+};
+
+static inline struct zpci_pe *to_zpci_pe(struct pci_pe *pe)
+{
+	return container_of(pe, struct zpci_pe, pe);
+}
+
+struct zpci_pe *zpci_pe_by_fid(u32 fid);
+void zpci_pe_avail_work(struct work_struct *work);
+
+#endif /* _S390_PCI_RECOVERY_H */

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * zPCI back end of the PCI error recovery core: the events.
+ *
+ * They arrive in kmcheck, which holds crw_handler_mutex for all of the channel
+ * subsystem.  So an error event is published and left to the PE's worker, and
+ * an availability event that may end in a driver's remove() gets a worker, too.
+ */
+
+#define pr_fmt(fmt) "zpci: " fmt
+
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include <asm/pci_debug.h>
+#include <asm/pci_recovery.h>
+
+#define CREATE_TRACE_POINTS
+#include <asm/trace/pci_recovery.h>
+
+#include "pci_recovery.h"
+
+/* PCI event codes (PEC) */
+#define PEC_FMB_FIRST		0x002a	/* concern the measurement block */
+#define PEC_FMB_LAST		0x002c
+#define PEC_RECOVERY_FAILED	0x003b	/* error recovery failed */
+#define PEC_SERVICE_FAILED	0x0040	/* service action failed */
+#define PEC_CONFIGURED		0x0301	/* reserved or standby -> configured */
+#define PEC_STANDBY		0x0302	/* reserved -> standby */
+#define PEC_DECONFIGURE		0x0303	/* deconfiguration requested */
+#define PEC_DECONFIGURED	0x0304	/* configured -> standby or reserved */
+#define PEC_RESERVED		0x0308	/* standby -> reserved */
+
+/* An availability event that waits for its turn. */
+struct zpci_avail {
+	struct list_head node;
+	struct zpci_ccdf ccdf;
+	void (*upstream)(struct zpci_ccdf_avail *ccdf);
+};
+
+static struct workqueue_struct *avail_wq;
+
+/* Is @fh the handle that the function has now, as far as we know? */
+static bool handle_is_current(struct zpci_pe *zpe, u32 fh)
+{
+	struct pci_dev *pdev;
+
+	guard(rcu)();
+	pdev = pci_pe_dev_rcu(&zpe->pe);
+	return pdev && READ_ONCE(to_zpci(pdev)->fh) == fh;
+}
+
+static enum pci_report classify(struct zpci_pe *zpe, struct zpci_ccdf *ccdf)
+{
+	/* Another handle: out of date, or we are.  The PE's worker asks. */
+	if (!handle_is_current(zpe, ccdf->fh))
+		return PCI_REPORT_UNSURE;
+	if (ccdf->pec == PEC_RECOVERY_FAILED || ccdf->pec == PEC_SERVICE_FAILED)
+		return PCI_REPORT_PERMANENT;
+	return PCI_REPORT_ERROR;
+}
+
+/**
+ * zpci_recovery_error - an error event
+ * @data: content-code description of a PCI function error
+ * @upstream: what to call when the function is not the core's
+ *
+ * Context: kmcheck, with crw_handler_mutex held.  Does not sleep, unless
+ * @upstream does.
+ */
+void zpci_recovery_error(struct zpci_ccdf_err *data,
+			 void (*upstream)(struct zpci_ccdf_err *ccdf))
+{
+	struct zpci_ccdf *ccdf = (struct zpci_ccdf *)data;
+	struct zpci_pe *zpe = zpci_pe_by_fid(ccdf->fid);
+	enum pci_report report;
+
+	if (!pci_recovery_enabled() || !zpe) {
+		upstream(data);
+		return;
+	}
+	trace_zpci_recovery_event(ccdf->fid, ccdf->fh, ccdf->pec, ccdf->faddr);
+	zpci_dbg(3, "err fid:%x, fh:%x, pec:%x\n", ccdf->fid, ccdf->fh,
+		 ccdf->pec);
+	zpci_err("error CCDF:\n");
+	zpci_err_hex(ccdf, sizeof(*ccdf));
+
+	if (ccdf->pec >= PEC_FMB_FIRST && ccdf->pec <= PEC_FMB_LAST) {
+		pr_err("%s: Event 0x%x reports an error for PCI function 0x%x\n",
+		       zpe->name, ccdf->pec, ccdf->fid);
+		return;
+	}
+	report = classify(zpe, ccdf);
+	scoped_guard(spinlock_irqsave, &zpe->lock) {
+		zpe->reported = true;
+		zpe->fh = ccdf->fh;
+		zpe->pec = ccdf->pec;
+	}
+	if (!pci_recovery_report(&zpe->pe, report))
+		zpci_dbg(3, "err fid:%x not recovered\n", ccdf->fid);
+}
+
+/* Publish at once what does not have to wait for its turn. */
+static void publish(struct zpci_pe *zpe, u16 pec)
+{
+	bool configured;
+
+	switch (pec) {
+	case PEC_DECONFIGURE:
+		/* Upstream ignores it otherwise: it was queued for too long. */
+		configured = READ_ONCE(zpe->zdev->state) ==
+			     ZPCI_FN_STATE_CONFIGURED;
+		if (configured && pci_pe_busy(&zpe->pe))
+			pci_recovery_gone(&zpe->pe, false);
+		break;
+	case PEC_DECONFIGURED:
+	case PEC_RESERVED:
+		pci_recovery_gone(&zpe->pe, true);
+		break;
+	}
+}
+
+/* Does what the event leads to wait for a driver, or for an event before? */
+static bool may_block(struct zpci_pe *zpe, u16 pec)
+{
+	switch (pec) {
+	case PEC_DECONFIGURE:
+	case PEC_DECONFIGURED:
+	case PEC_RESERVED:
+		return true;
+	case PEC_CONFIGURED:
+	case PEC_STANDBY:
+		return zpe->avail_busy || !list_empty(&zpe->avail);
+	default:
+		return false;
+	}
+}
+
+static bool queue_avail(struct zpci_pe *zpe, struct zpci_ccdf *ccdf,
+			void (*upstream)(struct zpci_ccdf_avail *ccdf))
+{
+	struct zpci_avail *avail = kmalloc(sizeof(*avail), GFP_KERNEL);
+
+	if (!avail)
+		return false;
+	avail->ccdf = *ccdf;
+	avail->upstream = upstream;
+	scoped_guard(spinlock_irqsave, &zpe->lock) {
+		if (!may_block(zpe, ccdf->pec)) {
+			kfree(avail);
+			return false;
+		}
+		list_add_tail(&avail->node, &zpe->avail);
+	}
+	queue_work(avail_wq, &zpe->work);
+	return true;
+}
+
+/**
+ * zpci_recovery_availability - an availability event
+ * @data: content-code description of a PCI function availability change
+ * @upstream: what handles it, in the end
+ *
+ * An episode under way learns at once that its function is gone.  @upstream,
+ * which removes the function, runs when the episode has ended and the driver
+ * is off the function, and never before an event that came before.
+ *
+ * Context: kmcheck, with crw_handler_mutex held.  Does not wait for a driver,
+ * unless memory is short.
+ */
+void zpci_recovery_availability(struct zpci_ccdf_avail *data,
+				void (*upstream)(struct zpci_ccdf_avail *ccdf))
+{
+	struct zpci_ccdf *ccdf = (struct zpci_ccdf *)data;
+	struct zpci_pe *zpe = zpci_pe_by_fid(ccdf->fid);
+
+	if (pci_recovery_enabled() && zpe) {
+		trace_zpci_recovery_event(ccdf->fid, ccdf->fh, ccdf->pec, 0);
+		publish(zpe, ccdf->pec);
+		if (queue_avail(zpe, ccdf, upstream))
+			return;
+	}
+	upstream(data);
+}
+
+/* The availability events of one function, one after the other. */
+void zpci_pe_avail_work(struct work_struct *work)
+{
+	struct zpci_pe *zpe = container_of(work, struct zpci_pe, work);
+	struct zpci_avail *avail;
+
+	for (;;) {
+		scoped_guard(spinlock_irq, &zpe->lock) {
+			avail = list_first_entry_or_null(&zpe->avail,
+							 struct zpci_avail, node);
+			if (avail)
+				list_del(&avail->node);
+			zpe->avail_busy = avail;
+		}
+		if (!avail)
+			return;
+		if (avail->ccdf.pec != PEC_CONFIGURED &&
+		    avail->ccdf.pec != PEC_STANDBY)
+			pci_recovery_release(&zpe->pe);
+		avail->upstream((struct zpci_ccdf_avail *)&avail->ccdf);
+		kfree(avail);
+	}
+}
+
+#if IS_ENABLED(CONFIG_PCI_RECOVERY_INJECT)
+/* Deliver an event as the firmware would. */
+void zpci_recovery_deliver(u32 fid, u32 fh, u16 pec)
+{
+	struct zpci_ccdf ccdf = { .fid = fid, .fh = fh, .pec = pec };
+
+	if (pec < PEC_CONFIGURED)
+		zpci_event_error(&ccdf);
+	else
+		zpci_event_availability(&ccdf);
+}
+EXPORT_SYMBOL_GPL(zpci_recovery_deliver);
+
+/* Refresh a translation that the function has none for: it goes into error. */
+int zpci_recovery_mistranslate(struct zpci_dev *zdev)
+{
+	return zpci_refresh_trans((u64)zdev->fh << 32, zdev->end_dma + 1,
+				  PAGE_SIZE);
+}
+EXPORT_SYMBOL_GPL(zpci_recovery_mistranslate);
+
+/* Leave the function no address that its DMA could go to, until a reset. */
+int zpci_recovery_shrink_window(struct zpci_dev *zdev)
+{
+	u64 end = zdev->end_dma;
+	u8 status;
+	int cc;
+
+	cc = zpci_unregister_ioat(zdev, 0);
+	if (cc)
+		return -EIO;
+	zdev->end_dma = zdev->start_dma + PAGE_SIZE - 1;
+	cc = zpci_iommu_register_ioat(zdev, &status);
+	zdev->end_dma = end;
+	return cc ? -EIO : 0;
+}
+EXPORT_SYMBOL_GPL(zpci_recovery_shrink_window);
+#endif
+
+static int __init zpci_avail_init(void)
+{
+	if (!pci_recovery_enabled())
+		return 0;
+	avail_wq = alloc_workqueue("zpci_avail", WQ_UNBOUND, 0);
+	return avail_wq ? 0 : -ENOMEM;
+}
+arch_initcall(zpci_avail_init);
