@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# PCI error recovery, as an overlay on the Linux source.  Not part of what is put
+# onto the kernel's tree: there, the kernel's own Makefile builds everything.
+
+LINUX ?= 6.12
+PCI_RECOVERY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pci-recovery
+export LINUX PCI_RECOVERY_CACHE
+
+tree = $$(case "$(LINUX)" in */*) echo "$(LINUX)";; *) tests/fetch "$(LINUX)";; esac)
+
+.PHONY: help demo test lint shell kernel splice unsplice clean distclean setup
+
+help:
+	@echo 'make demo       break a PCI function and watch it heal, in two guests'
+	@echo 'make test       run all tests; T="test-a test-b" runs only these'
+	@echo 'make lint       check the style of everything here'
+	@echo 'make shell      a guest to play in, on this terminal'
+	@echo 'make kernel     build the guest kernel, say where it is'
+	@echo 'make splice     put the overlay onto the kernel tree, do not build'
+	@echo 'make unsplice   take it off again'
+	@echo 'make clean      remove what was built'
+	@echo 'make distclean  remove everything that was built or downloaded'
+	@echo
+	@echo 'LINUX=$(LINUX)    the kernel: a version that Debian has, or the path of a tree'
+	@echo 'PCI_RECOVERY_CACHE=$(PCI_RECOVERY_CACHE)'
+
+setup:
+	@tests/setup
+
+demo: setup
+	@tests/demo
+
+test: setup
+	@tests/run $(T)
+
+lint:
+	@tests/setup --lint
+	@tests/lint
+
+shell: setup
+	@tests/vm --shell
+
+kernel: setup
+	@tests/kernel
+
+splice: setup
+	@tools/splice/splice "$(tree)"
+
+unsplice:
+	@tools/splice/splice "$(tree)" --undo
+
+clean:
+	cd "$(PCI_RECOVERY_CACHE)" && rm -rf build kernel log lint
+
+distclean: clean
+	cd "$(PCI_RECOVERY_CACHE)" && \
+		rm -rf ccache lock src busybox-s390x-* linux-source-*

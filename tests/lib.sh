@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What the shell scripts of this directory share.  Sourced with $me set to the
+# script's name.
+# shellcheck disable=SC2034,SC2154 # variables from and for the script
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+cache=${PCI_RECOVERY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pci-recovery}
+LINUX=${LINUX:-6.12}
+
+die() {
+	echo "${me:?}: $*" >&2
+	exit 1
+}
+
+# say(text) - progress, for a person
+say() {
+	echo "${me:?}: $*" >&2
+}
+
+# need(command...) - be sure that the tools are there
+need() {
+	for tool; do
+		command -v "$tool" > /dev/null ||
+			die "$tool is missing, run tests/setup"
+	done
+}
+
+# lock(name) - one at a time, until the script ends
+lock() {
+	mkdir -p "$cache/lock"
+	exec 8> "$cache/lock/$1"
+	flock -n 8 || {
+		say "waiting for another run that uses $1"
+		flock 8
+	}
+}
+
+# progress(what, command) - until killed, print what the command counts: on a
+#	terminal in one line that changes, otherwise a line now and then
+progress() {
+	start=$(date +%s)
+	every=15
+	[ ! -t 2 ] || every=1
+	while sleep "$every" && kill -0 $$ 2> /dev/null; do
+		line="$me: $1: $($2), $(($(date +%s) - start)) s"
+		if [ -t 2 ]; then
+			printf '\r%s ' "$line" >&2
+		else
+			echo "$line" >&2
+		fi
+	done
+}
+
+# shown(what, counter, log, command...) - run the command with its output in a
+#	file, showing progress meanwhile
+shown() {
+	log=$3
+	: > "$log"
+	progress "$1" "$2" 8>&- & # must not keep our lock
+	printer=$!
+	shift 3
+	status=0
+	"$@" > "$log" 2>&1 || status=$?
+	kill "$printer" 2> /dev/null || :
+	wait "$printer" 2> /dev/null || :
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	return "$status"
+}
+
+# find_tree - set $tree to the source tree that LINUX means, $id to its name
+#	and $pristine if nobody but us changes it
+find_tree() {
+	pristine=''
+	case $LINUX in
+	*/*)
+		[ -d "$LINUX" ] || die "LINUX=$LINUX: no such directory"
+		tree=$(cd "$LINUX" && pwd)
+		[ ! -e "$tree/.config" ] ||
+			die "$tree: was built in, run make mrproper there"
+		id=tree-$(echo "$tree" | cksum | cut -d' ' -f1)
+		;;
+	[0-9]*)
+		tree=$("$here/tests/fetch" "$LINUX") || exit
+		id=$(basename "$tree")
+		pristine=1
+		;;
+	*)
+		die "LINUX=$LINUX: neither a version nor a path"
+		;;
+	esac
+}
+
+# kmake(arg...) - make in the build directory $build
+kmake() {
+	make -C "$tree" O="$build" ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- \
+		CC="ccache s390x-linux-gnu-gcc" HOSTCC="ccache gcc" \
+		-j"$(nproc)" "$@"
+}
+
+# Equal input gives equal output, and ccache sees it.
+export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=pci \
+	KBUILD_BUILD_HOST=recovery KBUILD_BUILD_VERSION=1
+export CCACHE_DIR="${CCACHE_DIR:-$cache/ccache}"
+# Believe the dependencies gcc writes: a miss costs no extra preprocessing.
+export CCACHE_DEPEND=1
+export LC_ALL=C
+
+# fragments - the configuration files of the guest kernel
+fragments() {
+	for f in arch/s390/configs/pci_recovery.config tests/debug.config \
+		 tools/testing/selftests/pci_recovery/config; do
+		[ ! -e "$here/$f" ] || echo "$here/$f"
+	done
+}
+
+# configure - make $build/.config; what it loses of the fragments is an error
+configure() {
+	mkdir -p "$build"
+	fragments | xargs cat > "$build/fragment"
+	kmake KCONFIG_ALLCONFIG="$build/fragment" allnoconfig \
+		> "$build/config.log" 2>&1 || {
+		tail -n 20 "$build/config.log" >&2
+		die "configuring $tree failed"
+	}
+	lost=$(grep '^CONFIG_.*=' "$build/fragment" |
+		grep -vxF -f "$build/.config" | tr '\n' ' ') || :
+	[ -z "$lost" ] || die "the configuration lost $lost(see $build/.config)"
+}
