@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Helpers for the tests of PCI error recovery.  A test is
+#
+#	start "name"
+#	...				# fail "why" where something is wrong
+#	finish
+#
+# and most compare all that the trace says of a function with a list.
+
+DIR=$(dirname "$(readlink -f "$0")")
+# shellcheck disable=SC1091 # the kernel's own
+. "$DIR/../kselftest/ktap_helpers.sh"
+
+DEVICES=/sys/bus/pci/devices
+DEBUG=/sys/kernel/debug/pci_recovery
+TRACE=/sys/kernel/tracing
+PARAMS=/sys/module/pci_recovery/parameters
+TEST=/sys/module/pci_recovery_test/parameters
+DRIVER=/sys/bus/pci/drivers/pci_recovery_test
+UEVENTS=/tmp/uevents
+
+# Seconds for anything that should happen by itself.
+LIMIT=20
+
+why=''
+
+# fail(text) - the test that is running has failed
+fail() {
+	why="$why$*
+"
+}
+
+# wait_for(seconds, command...) - until the command succeeds
+wait_for() {
+	tries=$(($1 * 20))
+	shift
+	while [ "$tries" -gt 0 ]; do
+		"$@" && return
+		tries=$((tries - 1))
+		sleep 0.05
+	done
+	return 1
+}
+
+# attr(function, name) - one of the function's attributes
+attr() {
+	cat "$DEVICES/$1/$2" 2> /dev/null
+}
+
+# driver(function) - the driver that is bound, if any
+driver() {
+	link=$(readlink "$DEVICES/$1/driver") && echo "${link##*/}"
+}
+
+# inject(function, how...) - make it fail, see pci_recovery_inject.c
+inject() {
+	echo "$*" > "$DEBUG/inject"
+}
+
+# set_test(name=value...) - what the test driver does
+set_test() {
+	for p; do
+		echo "${p#*=}" > "$TEST/${p%%=*}" || fail "cannot set $p"
+	done
+}
+
+reset_test() {
+	set_test aware=1 error_detected=need_reset mmio_enabled=recovered \
+		slot_reset=recovered resume=recovered error_detected_ms=0 \
+		mmio_enabled_ms=0 slot_reset_ms=0 resume_ms=0 remove_ms=0 \
+		probe_ms=0 fail_probes=0 managed_dma=0
+}
+
+# rebind(function, driver) - unbind it and bind the driver; "" for none
+rebind() {
+	[ -z "$(driver "$1")" ] ||
+		echo "$1" > "$DEVICES/$1/driver/unbind"
+	case $2 in
+	pci_recovery_test) echo "$2" > "$DEVICES/$1/driver_override" ;;
+	'')	echo none > "$DEVICES/$1/driver_override"
+		return ;;
+	*)	echo > "$DEVICES/$1/driver_override" ;;
+	esac
+	echo "$1" > /sys/bus/pci/drivers_probe
+	[ "$(driver "$1")" = "$2" ] || fail "$1: cannot bind $2"
+}
+
+# identity(function) - the same as long as it is the same pci_dev
+identity() {
+	stat -c %i "$DEVICES/$1/"
+}
+
+# mark() - from here on the trace and the uevents count
+mark() {
+	echo > "$TRACE/trace"
+	: > "$UEVENTS"
+}
+
+# start(name)
+start() {
+	name=$1
+	why=''
+	echo "pci_recovery: test: $name" > /dev/kmsg
+	reset_test
+	for f in "$DEVICES"/*; do
+		[ ! -e "$f/recovery/max_freezes" ] ||
+			echo 1000 > "$f/recovery/max_freezes"
+	done
+	mark
+}
+
+# finish() - say whether the test passed
+finish() {
+	if [ -z "$why" ]; then
+		ktap_test_pass "$name"
+		return
+	fi
+	echo "$why" | sed '/^$/d; s/^/# /'
+	ktap_test_fail "$name"
+}
+
+# steps(function) - what the trace says of it, without what differs each time
+steps() {
+	sed -n "
+		/dev_name=$1 /!d
+		s/.*pci_recovery_begin: .*cause=/begin /p
+		s/.*pci_recovery_end: .*outcome=\([a-z]*\) rung=\([a-z]*\) .*/end \1 \2/p
+		s/.*pci_recovery_vote: .*callback=\([a-z_]*\) vote=\(.*\)/vote \1 \2/p
+		/pci_recovery_step:/!d
+		s/ result=0 us=.*//
+		s/ result=-[0-9]* us=.*/ failed/
+		s/.*driver=\([^ ]*\) step=\(.*\)/\2 \1/
+		s/ -\$//
+		s/ failed \(.*\)/ \1 failed/
+		p" "$TRACE/trace"
+}
+
+# ends(function, number) - has it been through so many episodes?
+ends() {
+	[ "$(steps "$1" | grep -c ^end)" -ge "$2" ]
+}
+
+# expect_steps(function) - the trace says this and nothing else; from stdin
+expect_steps() {
+	cat > /tmp/expected
+	wait_for "$LIMIT" ends "$1" "$(grep -c ^end /tmp/expected)" ||
+		fail "$1: the episode does not end"
+	# The end is traced just before the outcome can be read.
+	wait_for "$LIMIT" settled "$1" || fail "$1: still busy"
+	steps "$1" > /tmp/actual
+	diff -u /tmp/expected /tmp/actual > /tmp/diff ||
+		fail "$1: other steps than expected
+$(tail -n +3 /tmp/diff)"
+}
+
+# settled(function) - its last episode is over
+settled() {
+	! grep -A1 running=1 "$DEBUG/pes" | grep -q "$1"
+}
+
+# expect(what, expected, actual)
+expect() {
+	[ "$2" = "$3" ] || fail "$1: expected '$2', is '$3'"
+}
+
+# kept(function, identity before) - it is the same pci_dev
+kept() {
+	expect "$1: identity" "$2" "$(identity "$1")"
+	sleep 0.1
+	if grep -E "^(add|remove) .*/$1\$" "$UEVENTS"; then
+		fail "$1: was removed or added"
+	fi
+}
+
+# uevents(function) - the recovery events that user space saw
+uevents() {
+	sed -n "s|^change \(.*_RECOVERY\) .*/$1\$|\1|p" "$UEVENTS" | xargs
+}
+
+saw_uevents() {
+	[ "$(uevents "$1")" = "$2" ]
+}
+
+# expect_uevents(function, event...) - user space sees these and no others
+expect_uevents() {
+	f=$1
+	shift
+	wait_for 5 saw_uevents "$f" "$*" ||
+		fail "$f: expected uevents '$*', saw '$(uevents "$f")'"
+}
+
+# fails(errno text, command...) - the command fails with that error
+fails() {
+	text=$1
+	shift
+	if err=$("$@" 2>&1); then
+		fail "$*: succeeded, expected: $text"
+	else
+		case $err in
+		*"$text"*) ;;
+		*) fail "$*: expected '$text', is '$err'" ;;
+		esac
+	fi
+}
+
+# put(text, file) - so that "fails" can write
+put() {
+	printf '%s' "$1" > "$2"
+}
+
+# recover(function)
+recover() {
+	put 1 "$DEVICES/$1/recover"
+}
+
+# working(function) - live, with the channel normal and its config readable
+working() {
+	expect "$1: state" live "$(attr "$1" recovery/state)"
+	expect "$1: config space" f41a \
+		"$(hexdump -n 2 -e '1/1 "%02x"' "$DEVICES/$1/config")"
+}
+
+cleanup() {
+	kill "$uevent_pid" 2> /dev/null
+}
+
+# Guests of tests/vm in the source repository have these; others may skip.
+for f in "$DEBUG/inject" "$TEST/aware" "$TRACE/events/pci_recovery"; do
+	[ -e "$f" ] || {
+		ktap_print_header
+		ktap_skip_all "$f is missing, see config"
+		exit "$KSFT_SKIP"
+	}
+done
+
+# Devices of tests/vm, by what they are.
+if [ -z "${NET:-}" ]; then
+	# shellcheck disable=SC2034 # for the tests
+	NET=0001:00:00.0 NET2=0002:00:00.0 RNG=0003:00:00.0 RNG2=0004:00:00.0 \
+		BLK=0005:00:00.0 BLK2=0006:00:00.0
+fi
+
+echo 1 > "$TRACE/events/pci_recovery/enable"
+: > "$UEVENTS"
+# shellcheck disable=SC2016 # expanded for each event
+uevent sh -c 'echo "$ACTION${ERROR_EVENT:+ $ERROR_EVENT} $DEVPATH" >> /tmp/uevents' &
+uevent_pid=$!
+trap cleanup EXIT
+ktap_print_header
