@@ -41,16 +41,27 @@ unsigned int pci_recovery_max_freezes = 5;
 module_param_named(max_freezes, pci_recovery_max_freezes, uint, 0644);
 MODULE_PARM_DESC(max_freezes, "errors of a PE in an hour before it is given up; for PEs found from now on");
 
+/* Times: not zero, and not so long that nobody would learn of a hang. */
+static int ms_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, 10 * 60 * 1000);
+}
+
+static const struct kernel_param_ops ms_ops = {
+	.set = ms_set,
+	.get = param_get_uint,
+};
+
 unsigned int pci_recovery_callback_ms = 10000;
-module_param_named(callback_ms, pci_recovery_callback_ms, uint, 0644);
+module_param_cb(callback_ms, &ms_ops, &pci_recovery_callback_ms, 0644);
 MODULE_PARM_DESC(callback_ms, "time a driver's callback or a reset may take before it is reported as stuck, in ms");
 
 unsigned int pci_recovery_rescue_ms = 1000;
-module_param_named(rescue_ms, pci_recovery_rescue_ms, uint, 0644);
+module_param_cb(rescue_ms, &ms_ops, &pci_recovery_rescue_ms, 0644);
 MODULE_PARM_DESC(rescue_ms, "time after which a device that is frozen under a callback is thawed, in ms");
 
 unsigned int pci_recovery_window_ms = 100;
-module_param_named(window_ms, pci_recovery_window_ms, uint, 0644);
+module_param_cb(window_ms, &ms_ops, &pci_recovery_window_ms, 0644);
 MODULE_PARM_DESC(window_ms, "time for which a notify window takes newcomers before hotplug gets its turn, in ms");
 
 struct workqueue_struct *pci_recovery_wq;
@@ -74,6 +85,14 @@ bool pci_recovery_enabled(void)
 {
 	return enabled;
 }
+
+const char * const pci_pe_states[] = {
+	[PCI_PE_LIVE]	= "live",
+	[PCI_PE_FROZEN]	= "frozen",
+	[PCI_PE_FAILED]	= "failed",
+	[PCI_PE_DEAD]	= "gone",
+};
+static_assert(ARRAY_SIZE(pci_pe_states) == PCI_PE_NR_STATES);
 
 const char * const pci_recovery_outcomes[] = {
 	[PCI_RECOVERY_NONE]		= "none",

@@ -15,8 +15,8 @@ static int show_pe(struct pci_pe *pe, void *data)
 	struct pci_pe_fn *fn;
 	char stalled[64];
 
-	seq_printf(m, "%s platform=%s state=%d hw=%d running=%d episodes=%u failures=%u last=%s/%s freezes=%u/%u auto=%d\n",
-		   pe->name, pe->ops->name, pci_pe_state(pe),
+	seq_printf(m, "%s platform=%s state=%s hw=%d running=%d episodes=%u failures=%u last=%s/%s freezes=%u/%u auto=%d\n",
+		   pe->name, pe->ops->name, pci_pe_states[pci_pe_state(pe)],
 		   pdev ? pe->ops->state(pe) : PCI_PE_HW_GONE, READ_ONCE(pe->running), pe->episodes,
 		   pe->failures, pci_recovery_outcomes[READ_ONCE(pe->outcome)],
 		   pci_recovery_rungs[READ_ONCE(pe->rung)], pe->freezes,

@@ -27,7 +27,7 @@ int pci_fn_lock(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
 	int ret = 0;
 
-	pci_watch_begin(ep, fn, "lock", pci_recovery_rescue_ms);
+	pci_watch_begin(ep, fn, "wait for a lock", pci_recovery_rescue_ms);
 	for (;;) {
 		pci_window_enter(ep);
 		if (pci_pe_dead(ep->pe) || !pci_dev_is_added(fn->pdev)) {
@@ -153,13 +153,16 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 
 	if (to_pci_driver(fn->pdev->dev.driver) != fn->driver) {
 		/* It was unbound; barring kept every other from binding. */
-		fn->driver = NULL;
+		pci_fn_unpin(fn);
 		fn->plan = PCI_FN_RIDE;
 		return PCI_NO_OPINION;
 	}
 	if (!has_callback(fn, callback)) {
-		if (callback == PCI_STEP_SLOT_RESET)
+		if (callback == PCI_STEP_SLOT_RESET) {
+			begin = pci_step_begin(ep, fn, PCI_STEP_RESTORE);
 			pci_running_restore(fn);
+			pci_step_end(ep, fn, PCI_STEP_RESTORE, begin, 0);
+		}
 		return PCI_GO_ON;
 	}
 	begin = pci_step_begin(ep, fn, callback);

@@ -114,8 +114,15 @@ void pci_fn_put(struct pci_pe_fn *fn)
 	kref_put(&fn->ref, fn_free);
 }
 
+/*
+ * Whoever removes the function drops its reference under the rescan/remove
+ * lock.  If that is the last, 6.12 takes zpci_add_remove_lock inside of it,
+ * which closes a cycle (4cb92fa76382 in later kernels).  So ours is the last.
+ */
 static void fn_release(struct work_struct *work)
 {
+	pci_lock_rescan_remove();
+	pci_unlock_rescan_remove();
 	pci_fn_put(container_of(to_rcu_work(work), struct pci_pe_fn, release));
 }
 

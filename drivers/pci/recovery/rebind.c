@@ -41,6 +41,7 @@ void pci_fn_unpin(struct pci_pe_fn *fn)
 	if (fn->pinned)
 		module_put(fn->driver->driver.owner);
 	fn->pinned = false;
+	fn->driver = NULL;
 }
 
 static void unbind_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
@@ -65,7 +66,7 @@ static bool still_bound(struct pci_episode *ep, struct pci_pe_fn *fn)
 	pci_fn_unlock(ep, fn);
 	if (!bound) {
 		/* Somebody unbound it by hand, and shall find it so. */
-		fn->driver = NULL;
+		pci_fn_unpin(fn);
 		fn->plan = PCI_FN_RIDE;
 	}
 	return bound;
@@ -148,7 +149,7 @@ void pci_recovery_release_fns(struct pci_episode *ep)
 	ktime_t begin;
 
 	for_each_fn(ep, fn) {
-		pci_watch_begin(ep, fn, "lock", pci_recovery_rescue_ms);
+		pci_watch_begin(ep, fn, "wait for a lock", pci_recovery_rescue_ms);
 		device_lock(&fn->pdev->dev);
 		pci_watch_end(ep);
 		pci_fn_pin(fn);

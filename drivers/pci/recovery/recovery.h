@@ -189,6 +189,7 @@ enum pci_recovery_verdict pci_recovery_stop(struct pci_episode *ep,
 					    enum pci_recovery_outcome outcome);
 void pci_recovery_work(struct work_struct *work);
 extern struct workqueue_struct *pci_recovery_wq;
+extern const char * const pci_pe_states[PCI_PE_NR_STATES];
 extern const char * const pci_recovery_outcomes[PCI_RECOVERY_NR_OUTCOMES];
 extern const char * const pci_recovery_rungs[PCI_RUNG_NR];
 

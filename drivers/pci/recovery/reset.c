@@ -23,7 +23,7 @@ static int platform_reset(struct pci_episode *ep, enum pci_step step)
 	ktime_t begin;
 	int ret;
 
-	pci_watch_begin(ep, NULL, "platform lock", pci_recovery_rescue_ms);
+	pci_watch_begin(ep, NULL, "wait for a lock", pci_recovery_rescue_ms);
 	ret = pe->ops->lock(pe);
 	pci_watch_end(ep);
 	if (ret)

@@ -61,14 +61,6 @@ static struct pci_pe *dev_pe(struct device *dev)
 	return pe;
 }
 
-static const char * const states[] = {
-	[PCI_PE_LIVE]	= "live",
-	[PCI_PE_FROZEN]	= "frozen",
-	[PCI_PE_FAILED]	= "failed",
-	[PCI_PE_DEAD]	= "gone",
-};
-static_assert(ARRAY_SIZE(states) == PCI_PE_NR_STATES);
-
 #define recovery_show(name, fmt, value)					\
 static ssize_t name##_show(struct device *dev,				\
 			   struct device_attribute *attr, char *buf)	\
@@ -78,13 +70,13 @@ static ssize_t name##_show(struct device *dev,				\
 	return pe ? sysfs_emit(buf, fmt "\n", value) : -ENODEV;		\
 }
 
-recovery_show(state, "%s", states[pci_pe_state(pe)])
+recovery_show(state, "%s", pci_pe_states[pci_pe_state(pe)])
 recovery_show(episodes, "%u", READ_ONCE(pe->episodes))
 recovery_show(failures, "%u", READ_ONCE(pe->failures))
 recovery_show(last_outcome, "%s", pci_recovery_outcomes[READ_ONCE(pe->outcome)])
 recovery_show(last_rung, "%s", pci_recovery_rungs[READ_ONCE(pe->rung)])
 recovery_show(last_duration_us, "%llu", READ_ONCE(pe->duration_us))
-recovery_show(auto, "%d", READ_ONCE(pe->auto_recover))
+recovery_show(auto_recover, "%d", READ_ONCE(pe->auto_recover))
 recovery_show(max_freezes, "%u", READ_ONCE(pe->max_freezes))
 
 static ssize_t stalled_show(struct device *dev, struct device_attribute *attr,
@@ -100,8 +92,9 @@ static ssize_t stalled_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "%s\n", what);
 }
 
-static ssize_t auto_store(struct device *dev, struct device_attribute *attr,
-			  const char *buf, size_t count)
+static ssize_t auto_recover_store(struct device *dev,
+				  struct device_attribute *attr,
+				  const char *buf, size_t count)
 {
 	struct pci_pe *pe = dev_pe(dev);
 	bool on;
@@ -140,7 +133,12 @@ static DEVICE_ATTR_RO(last_outcome);
 static DEVICE_ATTR_RO(last_rung);
 static DEVICE_ATTR_RO(last_duration_us);
 static DEVICE_ATTR_RO(stalled);
-static DEVICE_ATTR(auto, 0600, auto_show, auto_store);
+/* Not DEVICE_ATTR(): "auto" is a macro in the kernel. */
+static struct device_attribute dev_attr_auto_recover = {
+	.attr = { .name = "auto", .mode = 0600 },
+	.show = auto_recover_show,
+	.store = auto_recover_store,
+};
 static DEVICE_ATTR(max_freezes, 0600, max_freezes_show, max_freezes_store);
 
 static struct attribute *recovery_attrs[] = {
@@ -151,7 +149,7 @@ static struct attribute *recovery_attrs[] = {
 	&dev_attr_last_rung.attr,
 	&dev_attr_last_duration_us.attr,
 	&dev_attr_stalled.attr,
-	&dev_attr_auto.attr,
+	&dev_attr_auto_recover.attr,
 	&dev_attr_max_freezes.attr,
 	NULL
 };

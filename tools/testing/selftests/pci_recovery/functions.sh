@@ -66,11 +66,12 @@ set_test() {
 	done
 }
 
+# reset_test() - as after insmod; not managed_dma, which only changes unbound
 reset_test() {
 	set_test aware=1 error_detected=need_reset mmio_enabled=recovered \
 		slot_reset=recovered resume=recovered error_detected_ms=0 \
 		mmio_enabled_ms=0 slot_reset_ms=0 resume_ms=0 remove_ms=0 \
-		probe_ms=0 fail_probes=0 managed_dma=0
+		probe_ms=0 fail_probes=0
 }
 
 # rebind(function, driver) - unbind it and bind the driver; "" for none
@@ -207,7 +208,7 @@ fails() {
 
 # put(text, file) - so that "fails" can write
 put() {
-	printf '%s' "$1" > "$2"
+	echo -n "$1" > "$2"
 }
 
 # recover(function)

@@ -1,0 +1,228 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What comes in between: another error in each step, unbind, rmmod, slot power,
+# hotplug and rescans.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+ktap_set_plan 11
+
+T=pci_recovery_test
+
+# in_step(step) - begun but not ended: seen by what was traced before
+reached() {
+	steps "$NET" | grep -q "^$1"
+}
+
+start "error during error_detected: the reset deals with both"
+rebind "$NET" $T
+set_test error_detected_ms=400
+id=$(identity "$NET")
+mark
+inject "$NET" translate
+wait_for 5 reached freeze
+sleep 0.1
+inject "$NET" "event 0x3a"
+expect_steps "$NET" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+kept "$NET" "$id"
+working "$NET"
+finish
+
+start "error during mmio_enabled: reset"
+set_test error_detected=can_recover mmio_enabled_ms=400
+mark
+inject "$NET" translate
+wait_for 5 reached thaw_mmio
+sleep 0.1
+inject "$NET" translate
+expect_steps "$NET" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected CAN_RECOVER
+thaw_mmio
+mmio_enabled $T
+vote mmio_enabled RECOVERED
+thaw_dma
+resume $T
+end recovered thaw
+STEPS
+working "$NET"
+finish
+
+start "error during slot_reset: another round"
+set_test slot_reset_ms=400
+mark
+inject "$NET" translate
+wait_for 5 reached reset
+sleep 0.1
+set_test slot_reset_ms=0
+inject "$NET" translate
+expect_steps "$NET" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$NET"
+finish
+
+start "error during resume: one more episode"
+set_test resume_ms=400
+mark
+inject "$NET" translate
+wait_for 5 reached "vote slot_reset"
+sleep 0.1
+set_test resume_ms=0
+inject "$NET" translate
+expect_steps "$NET" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+begin again
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$NET"
+finish
+
+start "a storm of events in one episode is one error"
+set_test error_detected_ms=4000
+mark
+inject "$NET" translate
+wait_for 5 reached freeze
+for _ in $(seq 200); do
+	inject "$NET" "event 0x3a"
+done
+reached error_detected && fail "the storm was too slow"
+wait_for "$LIMIT" ends "$NET" 1
+wait_for "$LIMIT" settled "$NET"
+expect "episodes" 1 "$(steps "$NET" | grep -c ^begin)"
+working "$NET"
+finish
+
+start "unbind while error_detected runs"
+set_test error_detected_ms=500
+mark
+inject "$NET" translate
+wait_for 5 reached freeze
+sleep 0.1
+echo "$NET" > $DRIVER/unbind || fail "cannot unbind"
+wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
+# Whether slot_reset was faster than unbind or not: nobody bound it again.
+expect "outcome" "end recovered reset" "$(steps "$NET" | tail -n 1)"
+expect "driver" "" "$(driver "$NET")"
+working "$NET"
+finish
+
+start "rmmod of the driver during an episode"
+rebind "$NET" $T
+set_test slot_reset_ms=500
+mark
+inject "$NET" translate
+wait_for 5 reached reset
+# The module is in use until the episode has ended.
+fails "Resource temporarily unavailable" rmmod pci_recovery_test
+wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
+wait_for "$LIMIT" settled "$NET"
+rmmod pci_recovery_test || fail "cannot rmmod afterwards: $(cat $DEBUG/pes; lsmod; steps $NET)"
+insmod /lib/modules/pci_recovery_test.ko || fail "cannot insmod"
+rebind "$NET" $T
+working "$NET"
+finish
+
+start "slot power off during an episode, and on again"
+set_test error_detected_ms=500
+mark
+inject "$NET" translate
+wait_for 5 reached freeze
+echo 0 > /sys/bus/pci/slots/00000001/power || fail "cannot switch off"
+wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
+expect "outcome" gone "$(steps "$NET" | sed -n 's/^end \([a-z]*\) .*/\1/p')"
+[ ! -e "$DEVICES/$NET" ] || fail "the function is still there"
+echo 1 > /sys/bus/pci/slots/00000001/power || fail "cannot switch on"
+wait_for 5 test -e "$DEVICES/$NET/recovery" || fail "the function is not back"
+reset_test
+rebind "$NET" $T
+mark
+recover "$NET" || fail "does not recover after that"
+working "$NET"
+finish
+
+start "sysfs remove during an episode, and rescan"
+set_test slot_reset_ms=500
+mark
+inject "$NET" translate
+wait_for 5 reached reset
+echo 1 > "$DEVICES/$NET/remove"
+wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
+echo 1 > /sys/bus/pci/rescan
+wait_for 5 test -e "$DEVICES/$NET/recovery" || fail "the function is not back"
+expect "state" live "$(attr "$NET" recovery/state)"
+finish
+
+start "remove while somebody waits in recover"
+rebind "$NET2" $T
+set_test error_detected_ms=700
+mark
+(recover "$NET2" 2> /tmp/err; echo $? > /tmp/rc) &
+sleep 0.2
+echo 1 > "$DEVICES/$NET2/remove"
+wait_for 10 test -s /tmp/rc || fail "the writer hangs"
+# The episode may have been faster than the removal.
+[ "$(cat /tmp/rc)" = 0 ] || grep -q "No such device" /tmp/err ||
+	fail "the writer got: $(cat /tmp/err)"
+[ ! -e "$DEVICES/$NET2" ] || fail "the function is still there"
+echo 1 > /sys/bus/pci/rescan
+wait_for 5 test -e "$DEVICES/$NET2/recovery" || fail "the function is not back"
+rm -f /tmp/rc
+finish
+
+start "rescans do not stop while functions recover"
+rebind "$NET" virtio-pci
+rebind "$NET2" virtio-pci
+mark
+(while :; do echo 1 > /sys/bus/pci/rescan; done) &
+hotplug=$!
+inject "$NET" translate
+inject "$NET2" translate
+wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
+wait_for "$LIMIT" ends "$NET2" 1 || fail "no end"
+kill $hotplug
+working "$NET"
+working "$NET2"
+finish
+
+ktap_finished
