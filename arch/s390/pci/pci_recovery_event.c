@@ -101,17 +101,26 @@ void zpci_recovery_error(struct zpci_ccdf_err *data,
 		zpci_dbg(3, "err fid:%x not recovered\n", ccdf->fid);
 }
 
+static bool is_configured(struct zpci_pe *zpe)
+{
+	struct pci_dev *pdev;
+
+	guard(rcu)();
+	pdev = pci_pe_dev_rcu(&zpe->pe);
+	return pdev && READ_ONCE(to_zpci(pdev)->state) ==
+		       ZPCI_FN_STATE_CONFIGURED;
+}
+
 /* Publish at once what does not have to wait for its turn. */
 static void publish(struct zpci_pe *zpe, u16 pec)
 {
-	bool configured;
-
 	switch (pec) {
 	case PEC_DECONFIGURE:
-		/* Upstream ignores it otherwise: it was queued for too long. */
-		configured = READ_ONCE(zpe->zdev->state) ==
-			     ZPCI_FN_STATE_CONFIGURED;
-		if (configured && pci_pe_busy(&zpe->pe))
+		/*
+		 * Upstream ignores it for a function that is not configured.
+		 * One that works is removed with its device alive.
+		 */
+		if (is_configured(zpe) && pci_pe_busy(&zpe->pe))
 			pci_recovery_gone(&zpe->pe, false);
 		break;
 	case PEC_DECONFIGURED:

@@ -64,7 +64,9 @@ unsigned int pci_recovery_window_ms = 100;
 module_param_cb(window_ms, &ms_ops, &pci_recovery_window_ms, 0644);
 MODULE_PARM_DESC(window_ms, "time for which a notify window takes newcomers before hotplug gets its turn, in ms");
 
+/* The PEs' workers; and who looks after them, which must never wait for one. */
 struct workqueue_struct *pci_recovery_wq;
+struct workqueue_struct *pci_recovery_aux_wq;
 
 static bool enabled __ro_after_init = true;
 
@@ -192,9 +194,12 @@ static enum pci_recovery_verdict climb(struct pci_episode *ep)
 /* The drivers may use their devices again. */
 static enum pci_recovery_outcome resume(struct pci_episode *ep)
 {
-	/* Unless another error has been published in the meantime. */
-	if (!test_bit(PE_AGAIN, &ep->pe->flags))
-		pci_pe_move(ep->pe, PCI_PE_LIVE);
+	struct pci_pe *pe = ep->pe;
+
+	/* Unless another error has been reported in the meantime. */
+	pci_pe_move(pe, PCI_PE_LIVE);
+	if (test_bit(PE_REPORTED, &pe->flags))
+		pci_pe_move(pe, PCI_PE_FROZEN);
 	if (ep->rung != PCI_RUNG_RESCAN)
 		pci_recovery_notify(ep, PCI_STEP_RESUME);
 	return pci_fn_failed(ep) ? PCI_RECOVERY_FAILED : PCI_RECOVERY_RECOVERED;
@@ -255,7 +260,8 @@ void pci_recovery_work(struct work_struct *work)
 {
 	struct pci_pe *pe = container_of(work, struct pci_pe, work);
 	struct pci_episode ep;
+	bool first = true;
 
-	while (pci_recovery_take(pe, &ep))
+	for (; pci_recovery_take(pe, &ep, first); first = false)
 		pci_recovery_done(&ep, recover(&ep));
 }

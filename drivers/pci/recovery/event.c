@@ -7,11 +7,10 @@
  * the worker runs.  It allocates nothing, so no report is lost, and sets bits,
  * so a storm of reports costs one bit:
  *
- *	no episode runs -> PE_REPORTED -> an episode
- *	one runs	-> PE_AGAIN    -> one more after it, but only if the
- *					  hardware is not well by then: a report
- *					  of the freeze that the episode just
- *					  dealt with is not a new error
+ *	no episode runs	an episode
+ *	one runs	one more after it, but only if the hardware is not well
+ *			by then: a report of the freeze that the episode just
+ *			dealt with is not a new error
  */
 
 #define pr_fmt(fmt) "pci_recovery: " fmt
@@ -73,22 +72,21 @@ void pci_pe_withdraw(struct pci_pe *pe)
  */
 bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 {
-	int old = PCI_PE_LIVE;
+	int old = pci_pe_state(pe);
 
-	if (report == PCI_REPORT_UNSURE) {
-		old = pci_pe_state(pe);
-	} else if (atomic_try_cmpxchg(&pe->state, &old, PCI_PE_FROZEN)) {
-		old = PCI_PE_FROZEN;
-		wake_up_var(&pe->state);
-	}
 	if (old == PCI_PE_FAILED || old == PCI_PE_DEAD)
 		return false;
-
-	if (report != PCI_REPORT_UNSURE)
-		pci_pe_publish(pe, pci_channel_io_frozen);
+	/* Before the state: resume() looks at them in the other order. */
 	if (report == PCI_REPORT_PERMANENT)
 		set_bit(PE_PERMANENT, &pe->flags);
-	set_bit(READ_ONCE(pe->running) ? PE_AGAIN : PE_REPORTED, &pe->flags);
+	set_bit(PE_REPORTED, &pe->flags);
+
+	if (report != PCI_REPORT_UNSURE) {
+		old = PCI_PE_LIVE;
+		if (atomic_try_cmpxchg(&pe->state, &old, PCI_PE_FROZEN))
+			wake_up_var(&pe->state);
+		pci_pe_publish(pe, pci_channel_io_frozen);
+	}
 	queue_work(pci_recovery_wq, &pe->work);
 	return true;
 }
@@ -126,7 +124,7 @@ EXPORT_SYMBOL_GPL(pci_recovery_gone);
 
 /**
  * pci_recovery_release - take the drivers off a PE that is gone
- * @pe: the PE, after pci_recovery_gone()
+ * @pe: the PE; nothing is done if pci_recovery_gone() was not called for it
  *
  * Waits for an episode to end, then unbinds the drivers without the
  * rescan/remove lock, so that a remove() which hangs, hangs alone.
@@ -136,6 +134,8 @@ EXPORT_SYMBOL_GPL(pci_recovery_gone);
  */
 void pci_recovery_release(struct pci_pe *pe)
 {
+	if (!pci_pe_dead(pe))
+		return;
 	set_bit(PE_RELEASE, &pe->flags);
 	queue_work(pci_recovery_wq, &pe->work);
 	wait_var_event(&pe->episodes, !test_bit(PE_RELEASE, &pe->flags) &&
@@ -192,20 +192,23 @@ int pci_recovery_run(struct pci_pe *pe)
 }
 EXPORT_SYMBOL_GPL(pci_recovery_run);
 
-/* The reports of the error that the last episode dealt with are no news. */
+/*
+ * Is a report that came during the last episode a new error?  Not if the
+ * hardware is well, unless the watchdog made it so.
+ */
 static bool again(struct pci_pe *pe)
 {
 	bool rescued = test_and_clear_bit(PE_RESCUED, &pe->flags);
 	struct pci_dev *pdev = pci_pe_get_dev(pe);
 	bool news = false;
 
-	if ((test_and_clear_bit(PE_AGAIN, &pe->flags) || rescued) && pdev) {
+	if ((test_and_clear_bit(PE_REPORTED, &pe->flags) || rescued) && pdev) {
 		news = rescued || pe->ops->state(pe) != PCI_PE_HW_NORMAL;
 		if (!news)
 			pci_pe_withdraw(pe);
 	}
 	pci_dev_put(pdev);
-	return news;
+	return news && pci_pe_state(pe) != PCI_PE_FAILED;
 }
 
 static const char *episode_cause(struct pci_episode *ep, bool repeat)
@@ -219,23 +222,27 @@ static const char *episode_cause(struct pci_episode *ep, bool repeat)
 	return repeat ? "again" : "error";
 }
 
-/* What to do next, if anything: fill @ep, with a reference to each function. */
-bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep)
+/*
+ * What to do next, if anything: fill @ep, with a reference to each function.
+ * @first: no episode has just ended.
+ */
+bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 {
+	bool repeat = !first && again(pe);
 	struct pci_pe_fn *fn;
-	bool repeat = again(pe);
-	bool reported;
 
 	memset(ep, 0, sizeof(*ep));
 	ep->pe = pe;
 	INIT_LIST_HEAD(&ep->fns);
 
 	spin_lock_irq(&pe->lock);
-	reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
+	if (first)
+		ep->reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
+	else
+		ep->reported = repeat;
 	ep->requested = test_and_clear_bit(PE_REQUESTED, &pe->flags);
 	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags);
 	ep->release = test_and_clear_bit(PE_RELEASE, &pe->flags);
-	ep->reported = reported || repeat;
 	if (!ep->reported && !ep->requested && !ep->permanent && !ep->release) {
 		spin_unlock_irq(&pe->lock);
 		return false;
@@ -256,11 +263,11 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep)
 }
 
 /* The one uevent of an episode's end, for each function that is still there. */
-static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
+static void announce(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
 
-	if (!ep->announced && outcome != PCI_RECOVERY_FAILED)
+	if (!ep->announced)
 		return;
 	for_each_fn(ep, fn) {
 		pci_ers_result_t result = PCI_ERS_RESULT_DISCONNECT;
@@ -302,7 +309,7 @@ void pci_recovery_done(struct pci_episode *ep,
 	pdev = fn ? fn->pdev : NULL;
 	trace_pci_recovery_end(ep->id, pdev ? pci_name(pdev) : "n/a", outcome,
 			       ep->rung, us);
-	announce(ep, outcome);
+	announce(ep);
 	pe->ops->report(pe, pdev, outcome);
 	log_end(ep, pdev, outcome, us);
 

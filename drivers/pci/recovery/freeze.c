@@ -68,15 +68,17 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 	for_each_fn(ep, fn)
 		WRITE_ONCE(fn->pdev->error_state, pci_channel_io_frozen);
 	ep->announced = true;
-	for_each_fn(ep, fn)
-		pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
+	for_each_fn(ep, fn) {
+		if (pci_dev_is_added(fn->pdev))
+			pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
+	}
 	return PCI_GO_ON;
 }
 
 /* Has the device failed again, after a thaw or reset? */
 bool pci_recovery_refrozen(struct pci_episode *ep)
 {
-	return test_bit(PE_AGAIN, &ep->pe->flags) &&
+	return test_bit(PE_REPORTED, &ep->pe->flags) &&
 	       ep->pe->ops->state(ep->pe) != PCI_PE_HW_NORMAL;
 }
 
@@ -92,9 +94,11 @@ enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
 		return verdict;
 	if (locked(ep, PCI_STEP_THAW_DMA, ep->pe->ops->thaw_dma))
 		return PCI_RESET;
-	if (pci_recovery_refrozen(ep))
-		return PCI_RESET;
 	pci_pe_publish(ep->pe, pci_channel_io_normal);
+	if (pci_recovery_refrozen(ep)) {
+		pci_pe_publish(ep->pe, pci_channel_io_frozen);
+		return PCI_RESET;
+	}
 	ep->rung = PCI_RUNG_THAW;
 	return PCI_GO_ON;
 }

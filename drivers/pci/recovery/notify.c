@@ -74,7 +74,6 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 		ret = -EBUSY;
 	else
 		pci_fn_bar(fn, true);
-	pci_fn_unlock(ep, fn);
 
 	if (!fn->driver)
 		fn->plan = PCI_FN_RIDE;
@@ -82,6 +81,7 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 		fn->plan = PCI_FN_KEEP;
 	else
 		fn->plan = PCI_FN_REBIND;
+	pci_fn_unlock(ep, fn);
 	return ret;
 }
 
@@ -111,6 +111,8 @@ static bool has_callback(struct pci_pe_fn *fn, enum pci_step callback)
 {
 	const struct pci_error_handlers *h = handlers(fn);
 
+	if (!h)
+		return false;
 	switch (callback) {
 	case PCI_STEP_ERROR_DETECTED:
 	case PCI_STEP_PERM_FAILURE:
@@ -251,7 +253,7 @@ bool pci_fn_failed(struct pci_episode *ep)
 			continue;
 		failed = true;
 		pci_dev_set_io_state(fn->pdev, pci_channel_io_perm_failure);
-		if (!aware(fn) || fn->unbound || pci_fn_lock(ep, fn))
+		if (!fn->driver || fn->unbound || pci_fn_lock(ep, fn))
 			continue;
 		call_driver(ep, fn, PCI_STEP_PERM_FAILURE);
 		pci_fn_unlock(ep, fn);

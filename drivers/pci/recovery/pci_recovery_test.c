@@ -12,17 +12,19 @@
  *		it is.
  *	resume	"missing" or anything else
  *	aware	0: there are no error handlers at all
- *	*_ms	how long a callback takes
+ *	hold	the callback that does not return until this is written again:
+ *		"none" or one of the four, "remove" or "probe"
+ *	held	the callback that is held now
  *	fail_probes	so many of the next probes fail
  *	managed_dma	the driver says that user space may own the device
  */
 
 #define pr_fmt(fmt) "pci_recovery_test: " fmt
 
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/string.h>
+#include <linux/wait.h>
 
 #define VOTES 8
 
@@ -124,25 +126,62 @@ VOTES_PARAM(mmio_enabled, RECOVERED);
 VOTES_PARAM(slot_reset, RECOVERED);
 VOTES_PARAM(resume, RECOVERED);
 
-static unsigned int error_detected_ms;
-module_param(error_detected_ms, uint, 0600);
-static unsigned int mmio_enabled_ms;
-module_param(mmio_enabled_ms, uint, 0600);
-static unsigned int slot_reset_ms;
-module_param(slot_reset_ms, uint, 0600);
-static unsigned int resume_ms;
-module_param(resume_ms, uint, 0600);
-static unsigned int remove_ms;
-module_param(remove_ms, uint, 0600);
-static unsigned int probe_ms;
-module_param(probe_ms, uint, 0600);
 static unsigned int fail_probes;
 module_param(fail_probes, uint, 0600);
+
+enum callback { NONE, ERROR_DETECTED, MMIO_ENABLED, SLOT_RESET, RESUME, REMOVE,
+		PROBE };
+
+static const char * const callbacks[] = {
+	[NONE]			= "none",
+	[ERROR_DETECTED]	= "error_detected",
+	[MMIO_ENABLED]		= "mmio_enabled",
+	[SLOT_RESET]		= "slot_reset",
+	[RESUME]		= "resume",
+	[REMOVE]		= "remove",
+	[PROBE]			= "probe",
+};
+
+static int hold, held;
+static DECLARE_WAIT_QUEUE_HEAD(hold_wq);
+
+static int hold_set(const char *val, const struct kernel_param *kp)
+{
+	int i = sysfs_match_string(callbacks, val);
+
+	if (i < 0)
+		return i;
+	WRITE_ONCE(hold, i);
+	wake_up_all(&hold_wq);
+	return 0;
+}
+
+static int hold_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", callbacks[READ_ONCE(*(int *)kp->arg)]);
+}
+
+static const struct kernel_param_ops hold_ops = {
+	.set = hold_set,
+	.get = hold_get,
+};
+module_param_cb(hold, &hold_ops, &hold, 0600);
+module_param_cb(held, &hold_ops, &held, 0400);
+
+/* Every callback begins here, and one of them may stay. */
+static void enter(enum callback callback)
+{
+	if (READ_ONCE(hold) != callback)
+		return;
+	WRITE_ONCE(held, callback);
+	wait_event(hold_wq, READ_ONCE(hold) != callback);
+	WRITE_ONCE(held, NONE);
+}
 
 static pci_ers_result_t test_error_detected(struct pci_dev *pdev,
 					    pci_channel_state_t state)
 {
-	msleep(error_detected_ms);
+	enter(ERROR_DETECTED);
 	if (state == pci_channel_io_perm_failure)
 		return PCI_ERS_RESULT_DISCONNECT;
 	return cast(&error_detected_votes);
@@ -150,13 +189,13 @@ static pci_ers_result_t test_error_detected(struct pci_dev *pdev,
 
 static pci_ers_result_t test_mmio_enabled(struct pci_dev *pdev)
 {
-	msleep(mmio_enabled_ms);
+	enter(MMIO_ENABLED);
 	return cast(&mmio_enabled_votes);
 }
 
 static pci_ers_result_t test_slot_reset(struct pci_dev *pdev)
 {
-	msleep(slot_reset_ms);
+	enter(SLOT_RESET);
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	pci_set_master(pdev);
@@ -165,7 +204,7 @@ static pci_ers_result_t test_slot_reset(struct pci_dev *pdev)
 
 static void test_resume(struct pci_dev *pdev)
 {
-	msleep(resume_ms);
+	enter(RESUME);
 }
 
 static struct pci_error_handlers test_handlers = {
@@ -190,7 +229,7 @@ static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	int ret;
 
-	msleep(probe_ms);
+	enter(PROBE);
 	if (fail_probes) {
 		fail_probes--;
 		return -EIO;
@@ -204,7 +243,7 @@ static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 static void test_remove(struct pci_dev *pdev)
 {
-	msleep(remove_ms);
+	enter(REMOVE);
 	pci_clear_master(pdev);
 }
 

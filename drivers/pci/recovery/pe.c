@@ -237,7 +237,7 @@ static void fn_del(struct pci_dev *pdev)
 		pci_pe_move(fn->pe, PCI_PE_DEAD);
 	spin_unlock_irq(&fn->pe->lock);
 
-	queue_rcu_work(pci_recovery_wq, &fn->release);
+	queue_rcu_work(pci_recovery_aux_wq, &fn->release);
 	pci_fn_put(fn);
 }
 
@@ -274,7 +274,9 @@ static int __init pe_init(void)
 		return 0;
 	pci_recovery_wq = alloc_workqueue("pci_recovery", WQ_UNBOUND,
 					  WQ_MAX_ACTIVE);
-	if (!pci_recovery_wq)
+	pci_recovery_aux_wq = alloc_workqueue("pci_recovery_aux", WQ_UNBOUND,
+					      WQ_MAX_ACTIVE);
+	if (!pci_recovery_wq || !pci_recovery_aux_wq || pci_window_init())
 		return -ENOMEM;
 	return bus_register_notifier(&pci_bus_type, &pe_nb);
 }

@@ -16,8 +16,7 @@
 
 /* Bits of pci_pe.flags: set by anyone, taken by the PE's worker. */
 enum {
-	PE_REPORTED,	/* an error was reported while no episode ran */
-	PE_AGAIN,	/* one was reported while one did */
+	PE_REPORTED,	/* an error was reported */
 	PE_RESCUED,	/* the watchdog thawed the PE; it needs a reset */
 	PE_PERMANENT,	/* the platform says: beyond recovery */
 	PE_REQUESTED,	/* an operator asked for an episode */
@@ -180,7 +179,7 @@ static inline bool pci_pe_dead(struct pci_pe *pe)
 bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to);
 void pci_pe_publish(struct pci_pe *pe, pci_channel_state_t channel);
 void pci_pe_withdraw(struct pci_pe *pe);
-bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep);
+bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first);
 void pci_recovery_done(struct pci_episode *ep,
 		       enum pci_recovery_outcome outcome);
 
@@ -189,6 +188,7 @@ enum pci_recovery_verdict pci_recovery_stop(struct pci_episode *ep,
 					    enum pci_recovery_outcome outcome);
 void pci_recovery_work(struct work_struct *work);
 extern struct workqueue_struct *pci_recovery_wq;
+extern struct workqueue_struct *pci_recovery_aux_wq;
 extern const char * const pci_pe_states[PCI_PE_NR_STATES];
 extern const char * const pci_recovery_outcomes[PCI_RECOVERY_NR_OUTCOMES];
 extern const char * const pci_recovery_rungs[PCI_RUNG_NR];
@@ -204,6 +204,7 @@ pci_verdict_merge(enum pci_recovery_verdict a, enum pci_recovery_verdict b)
 }
 
 /* window.c: the rescan/remove lock, shared by all who notify */
+int pci_window_init(void);
 void pci_window_enter(struct pci_episode *ep);
 void pci_window_leave(struct pci_episode *ep);
 void pci_window_expel(struct pci_episode *ep);

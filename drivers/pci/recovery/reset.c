@@ -126,8 +126,10 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	ret = pci_recovery_reset_pe(ep);
 	if (!ret)
 		ret = restore(ep);
-	if (ret == -ENODEV)
+	if (ret == -ENODEV) {
+		pci_recovery_gone(ep->pe, false);
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	}
 	if (ret) {
 		ep->depth = PCI_PE_RESET_FUNDAMENTAL;
 		return PCI_RESET;

@@ -111,7 +111,7 @@ static void watch_work(struct work_struct *work)
 	next = watch->rescues < RESCUES ? watch->rescue_after : limit;
 	if (!watch->overran)
 		next = min(next, limit > spent ? limit - spent : 1);
-	queue_delayed_work(pci_recovery_wq, &watch->work, max(next, 1UL));
+	queue_delayed_work(pci_recovery_aux_wq, &watch->work, max(next, 1UL));
 	spin_unlock_irq(&watch->lock);
 
 	if (rescue)
@@ -146,7 +146,7 @@ void pci_watch_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
 	WRITE_ONCE(watch->overran, false);
 	watch->rescues = 0;
 	spin_unlock_irq(&watch->lock);
-	mod_delayed_work(pci_recovery_wq, &watch->work,
+	mod_delayed_work(pci_recovery_aux_wq, &watch->work,
 			 msecs_to_jiffies(min(rescue_ms, limit)));
 }
 

@@ -49,6 +49,15 @@ static struct lockdep_map held_map =
 	STATIC_LOCKDEP_MAP_INIT("pci_recovery_window", &held_map);
 #endif
 
+/* Its own: all the workers of the other queues may be waiting for it. */
+static struct workqueue_struct *window_wq;
+
+int __init pci_window_init(void)
+{
+	window_wq = alloc_ordered_workqueue("pci_recovery_window", 0);
+	return window_wq ? 0 : -ENOMEM;
+}
+
 static bool window_takes(void)
 {
 	return window.open && time_before(jiffies, window.closes);
@@ -81,7 +90,7 @@ static void window_work(struct work_struct *work)
 	spin_lock(&window.lock);
 	window.open = false;
 	if (window.waiting)
-		queue_work(pci_recovery_wq, &window.work);
+		queue_work(window_wq, &window.work);
 	spin_unlock(&window.lock);
 
 	pci_unlock_rescan_remove();
@@ -93,7 +102,7 @@ static bool window_try_enter(struct pci_episode *ep)
 	guard(spinlock)(&window.lock);
 	if (!window_takes()) {
 		if (!window.open)
-			queue_work(pci_recovery_wq, &window.work);
+			queue_work(window_wq, &window.work);
 		return false;
 	}
 	window.waiting--;

@@ -68,10 +68,23 @@ set_test() {
 
 # reset_test() - as after insmod; not managed_dma, which only changes unbound
 reset_test() {
-	set_test aware=1 error_detected=need_reset mmio_enabled=recovered \
-		slot_reset=recovered resume=recovered error_detected_ms=0 \
-		mmio_enabled_ms=0 slot_reset_ms=0 resume_ms=0 remove_ms=0 \
-		probe_ms=0 fail_probes=0
+	set_test hold=none aware=1 error_detected=need_reset \
+		mmio_enabled=recovered slot_reset=recovered resume=recovered \
+		fail_probes=0
+}
+
+is_held() {
+	[ "$(cat "$TEST/held")" = "$1" ]
+}
+
+# held(callback) - the test driver is in it and will stay there
+held() {
+	wait_for "$LIMIT" is_held "$1" || fail "nothing is in $1"
+}
+
+# release() - let it go on; from now on nothing is held
+release() {
+	set_test hold=none
 }
 
 # rebind(function, driver) - unbind it and bind the driver; "" for none

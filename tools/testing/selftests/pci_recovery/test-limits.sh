@@ -22,6 +22,10 @@ reached() {
 	steps "$NET" | grep -q "^$1"
 }
 
+rescued() {
+	[ "$(steps "$NET" | grep -c ^rescue)" -ge "$1" ]
+}
+
 # others_work() - while NET hangs: another PE recovers, hotplug goes on
 others_work() {
 	other=$(identity "$NET2")
@@ -38,7 +42,7 @@ for cb in error_detected slot_reset resume; do
 	start "stuck in $cb: named, others go on, the episode goes on later"
 	rebind "$NET" $T
 	id=$(identity "$NET")
-	set_test ${cb}_ms=6000
+	set_test hold=$cb
 	mark
 	inject "$NET" translate
 	wait_for 5 stalled "$T ->$cb()" || fail "not reported in sysfs: $(attr \
@@ -47,8 +51,8 @@ for cb in error_detected slot_reset resume; do
 		fail "not in the log"
 	reached "stall $T failed" || fail "not in the trace"
 	fails "timed out" recover "$NET"
-	set_test ${cb}_ms=0
 	others_work
+	release
 	wait_for "$LIMIT" ends "$NET" 1 || fail "does not end when it returns"
 	wait_for "$LIMIT" settled "$NET"
 	expect "end" "end recovered reset" "$(steps "$NET" | tail -n 1)"
@@ -62,15 +66,15 @@ for cb in remove probe; do
 	start "stuck in $cb: named, others go on, the episode goes on later"
 	set_test aware=0
 	id=$(identity "$NET")
-	set_test ${cb}_ms=6000
+	set_test hold=$cb
 	mark
 	inject "$NET" translate
 	wait_for 5 stalled "$T ->$cb()" || fail "not reported in sysfs"
 	dmesg | grep -q "$NET: $T ->$cb() still running after" ||
 		fail "not in the log"
 	fails "timed out" recover "$NET"
-	set_test ${cb}_ms=0
 	others_work
+	release
 	wait_for "$LIMIT" ends "$NET" 1 || fail "does not end when it returns"
 	wait_for "$LIMIT" settled "$NET"
 	expect "end" "end recovered rebind" "$(steps "$NET" | tail -n 1)"
@@ -80,12 +84,13 @@ for cb in remove probe; do
 done
 
 start "frozen again under remove(): rescued, and reset all the same"
-set_test aware=0 remove_ms=1000
+set_test aware=0 hold=remove
 mark
 inject "$NET" translate
-wait_for 5 reached revive
+held remove
 inject "$NET" translate
-set_test remove_ms=0
+wait_for 5 rescued 2
+release
 expect_steps "$NET" <<STEPS
 begin error
 freeze

@@ -11,20 +11,15 @@ ktap_set_plan 11
 
 T=pci_recovery_test
 
-# in_step(step) - begun but not ended: seen by what was traced before
-reached() {
-	steps "$NET" | grep -q "^$1"
-}
-
 start "error during error_detected: the reset deals with both"
 rebind "$NET" $T
-set_test error_detected_ms=400
+set_test hold=error_detected
 id=$(identity "$NET")
 mark
 inject "$NET" translate
-wait_for 5 reached freeze
-sleep 0.1
+held error_detected
 inject "$NET" "event 0x3a"
+release
 expect_steps "$NET" <<STEPS
 begin error
 freeze
@@ -41,12 +36,12 @@ working "$NET"
 finish
 
 start "error during mmio_enabled: reset"
-set_test error_detected=can_recover mmio_enabled_ms=400
+set_test error_detected=can_recover hold=mmio_enabled
 mark
 inject "$NET" translate
-wait_for 5 reached thaw_mmio
-sleep 0.1
+held mmio_enabled
 inject "$NET" translate
+release
 expect_steps "$NET" <<STEPS
 begin error
 freeze
@@ -63,13 +58,12 @@ working "$NET"
 finish
 
 start "error during slot_reset: another round"
-set_test slot_reset_ms=400
+set_test hold=slot_reset
 mark
 inject "$NET" translate
-wait_for 5 reached reset
-sleep 0.1
-set_test slot_reset_ms=0
+held slot_reset
 inject "$NET" translate
+release
 expect_steps "$NET" <<STEPS
 begin error
 freeze
@@ -88,13 +82,12 @@ working "$NET"
 finish
 
 start "error during resume: one more episode"
-set_test resume_ms=400
+set_test hold=resume
 mark
 inject "$NET" translate
-wait_for 5 reached "vote slot_reset"
-sleep 0.1
-set_test resume_ms=0
+held resume
 inject "$NET" translate
+release
 expect_steps "$NET" <<STEPS
 begin error
 freeze
@@ -119,14 +112,14 @@ working "$NET"
 finish
 
 start "a storm of events in one episode is one error"
-set_test error_detected_ms=4000
+set_test hold=error_detected
 mark
 inject "$NET" translate
-wait_for 5 reached freeze
+held error_detected
 for _ in $(seq 200); do
 	inject "$NET" "event 0x3a"
 done
-reached error_detected && fail "the storm was too slow"
+release
 wait_for "$LIMIT" ends "$NET" 1
 wait_for "$LIMIT" settled "$NET"
 expect "episodes" 1 "$(steps "$NET" | grep -c ^begin)"
@@ -134,12 +127,15 @@ working "$NET"
 finish
 
 start "unbind while error_detected runs"
-set_test error_detected_ms=500
+set_test hold=error_detected
 mark
 inject "$NET" translate
-wait_for 5 reached freeze
-sleep 0.1
-echo "$NET" > $DRIVER/unbind || fail "cannot unbind"
+held error_detected
+echo "$NET" > $DRIVER/unbind &
+unbinder=$!
+sleep 0.2
+release
+wait $unbinder || fail "cannot unbind"
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
 # Whether slot_reset was faster than unbind or not: nobody bound it again.
 expect "outcome" "end recovered reset" "$(steps "$NET" | tail -n 1)"
@@ -149,26 +145,31 @@ finish
 
 start "rmmod of the driver during an episode"
 rebind "$NET" $T
-set_test slot_reset_ms=500
+set_test hold=slot_reset
 mark
 inject "$NET" translate
-wait_for 5 reached reset
+held slot_reset
 # The module is in use until the episode has ended.
 fails "Resource temporarily unavailable" rmmod pci_recovery_test
+release
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
 wait_for "$LIMIT" settled "$NET"
-rmmod pci_recovery_test || fail "cannot rmmod afterwards: $(cat $DEBUG/pes; lsmod; steps $NET)"
+rmmod pci_recovery_test || fail "cannot rmmod afterwards"
 insmod /lib/modules/pci_recovery_test.ko || fail "cannot insmod"
 rebind "$NET" $T
 working "$NET"
 finish
 
 start "slot power off during an episode, and on again"
-set_test error_detected_ms=500
+set_test hold=error_detected
 mark
 inject "$NET" translate
-wait_for 5 reached freeze
-echo 0 > /sys/bus/pci/slots/00000001/power || fail "cannot switch off"
+held error_detected
+echo 0 > /sys/bus/pci/slots/00000001/power &
+switch=$!
+sleep 0.2
+release
+wait $switch || fail "cannot switch off"
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
 expect "outcome" gone "$(steps "$NET" | sed -n 's/^end \([a-z]*\) .*/\1/p')"
 [ ! -e "$DEVICES/$NET" ] || fail "the function is still there"
@@ -182,11 +183,15 @@ working "$NET"
 finish
 
 start "sysfs remove during an episode, and rescan"
-set_test slot_reset_ms=500
+set_test hold=slot_reset
 mark
 inject "$NET" translate
-wait_for 5 reached reset
-echo 1 > "$DEVICES/$NET/remove"
+held slot_reset
+echo 1 > "$DEVICES/$NET/remove" &
+remover=$!
+sleep 0.2
+release
+wait $remover || fail "cannot remove"
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
 echo 1 > /sys/bus/pci/rescan
 wait_for 5 test -e "$DEVICES/$NET/recovery" || fail "the function is not back"
@@ -195,11 +200,15 @@ finish
 
 start "remove while somebody waits in recover"
 rebind "$NET2" $T
-set_test error_detected_ms=700
+set_test hold=error_detected
 mark
 (recover "$NET2" 2> /tmp/err; echo $? > /tmp/rc) &
+held error_detected
+echo 1 > "$DEVICES/$NET2/remove" &
+remover=$!
 sleep 0.2
-echo 1 > "$DEVICES/$NET2/remove"
+release
+wait $remover || fail "cannot remove"
 wait_for 10 test -s /tmp/rc || fail "the writer hangs"
 # The episode may have been faster than the removal.
 [ "$(cat /tmp/rc)" = 0 ] || grep -q "No such device" /tmp/err ||

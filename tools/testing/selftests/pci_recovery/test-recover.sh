@@ -153,13 +153,16 @@ finish
 
 start "five writers share one episode"
 rebind "$NET2" $T
-set_test slot_reset_ms=500
+set_test hold=slot_reset
 mark
 pids=''
 for _ in 1 2 3 4 5; do
 	recover "$NET2" &
 	pids="$pids $!"
 done
+held slot_reset
+sleep 0.5
+release
 for p in $pids; do
 	wait "$p" || fail "a writer got an error"
 done
@@ -167,11 +170,15 @@ expect "episodes" 1 "$(steps "$NET2" | grep -c ^begin)"
 finish
 
 start "a writer joins an episode that an error began"
-set_test error_detected_ms=500
+set_test hold=error_detected
 mark
 inject "$NET2" translate
-sleep 0.1
-recover "$NET2" || fail "error"
+held error_detected
+recover "$NET2" &
+writer=$!
+sleep 0.2
+release
+wait $writer || fail "error"
 expect "episodes" 1 "$(steps "$NET2" | grep -c ^begin)"
 finish
 
