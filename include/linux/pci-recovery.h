@@ -25,15 +25,16 @@ struct pci_pe_fn;
 /**
  * enum pci_pe_state - what the core knows of a PE
  * @PCI_PE_LIVE: no error that is not dealt with
- * @PCI_PE_FROZEN: an error was reported; recovery is to come or under way
- * @PCI_PE_FAILED: recovery failed, the PE is isolated until an operator acts
+ * @PCI_PE_FROZEN: an error was reported and is not dealt with
+ * @PCI_PE_FAILED: given up: the drivers were told that it is for good, and only
+ *	an operator may try again
  * @PCI_PE_DEAD: the function is gone; only another device in its place makes
  *	the PE live again
  * @PCI_PE_NR_STATES: number of states
  *
- * The word moves by compare-and-exchange only and is published before any lock
- * is taken, so that a waiter learns of an error while a stuck remove() holds
- * every lock there is.
+ * The word moves by compare-and-exchange only, except when a device comes into
+ * an empty PE.  It is published before any lock is taken, so that a waiter
+ * learns of an error while a stuck remove() holds every lock there is.
  */
 enum pci_pe_state {
 	PCI_PE_LIVE,
@@ -74,7 +75,7 @@ enum pci_pe_reset {
 /**
  * enum pci_recovery_outcome - how an episode ended
  * @PCI_RECOVERY_NONE: there was no episode yet
- * @PCI_RECOVERY_RECOVERED: every function of the PE works again
+ * @PCI_RECOVERY_RECOVERED: a rung of the ladder held for every function
  * @PCI_RECOVERY_FAILED: at least one function is permanently failed
  * @PCI_RECOVERY_GONE: the function was removed, or another device is there
  * @PCI_RECOVERY_REFUSED: not the core's to recover, or told not to
@@ -97,7 +98,8 @@ enum pci_recovery_outcome {
  * @PCI_RUNG_THAW: the drivers needed no reset
  * @PCI_RUNG_RESET: the PE was reset, the drivers stayed bound
  * @PCI_RUNG_REBIND: at least one driver was unbound, and bound after a reset
- * @PCI_RUNG_DEEP: as before, and it took a fundamental reset
+ * @PCI_RUNG_DEEP: it took a fundamental reset, whether drivers were rebound or
+ *	not
  * @PCI_RUNG_RESCAN: the function was removed and scanned again
  * @PCI_RUNG_NR: number of rungs
  */
@@ -119,7 +121,7 @@ enum pci_recovery_rung {
  * @PCI_STEP_MMIO_ENABLED: driver's callback
  * @PCI_STEP_THAW_DMA: allow DMA
  * @PCI_STEP_REVIVE: make MMIO answer so that remove() can end
- * @PCI_STEP_UNBIND: take a driver without handlers off its function
+ * @PCI_STEP_UNBIND: take a driver off its function
  * @PCI_STEP_RESET: hot reset
  * @PCI_STEP_DEEP_RESET: fundamental reset or power cycle
  * @PCI_STEP_RESTORE: bring config space back from the stash
@@ -163,7 +165,7 @@ struct pci_pe;
  * PE's worker with @lock held, may sleep, and returns 0 or a negative errno.
  * The functions that were in the PE when the episode began stay referenced.
  *
- * @name: of the platform, for the log
+ * @name: of the platform, for debugfs
  * @find: the PE that @pdev belongs to, or NULL if the platform does not manage
  *	@pdev.  Called when @pdev is added, without @lock; may allocate.  A PE
  *	is never freed: it outlives its functions as a slot outlives its cards.
@@ -173,10 +175,12 @@ struct pci_pe;
  * @unlock: drop it.
  * @freeze: make sure that the PE is isolated and that the report that led here
  *	concerns it.  Returns -ESTALE when it does not (the core then forgets
- *	the report) and -ENODEV when the PE is not there.
- * @thaw_mmio: allow MMIO, keep DMA stopped.  Is also called from the watchdog
- *	without @lock, while a driver's callback or a reset runs.
- * @thaw_dma: allow DMA.  Also called from the watchdog, as @thaw_mmio.
+ *	the report), -EIO when the platform says that recovery is of no use, and
+ *	-ENODEV when the PE is not there.
+ * @thaw_mmio: allow MMIO, keep DMA stopped.  Is also called without @lock: from
+ *	the watchdog, while a driver's callback or a reset runs, and before a
+ *	driver is taken off a function that is leaving.
+ * @thaw_dma: allow DMA.  Also called from the watchdog, without @lock.
  * @reset: reset the PE, return when config space answers.  Leaves MMIO and DMA
  *	allowed and gives DMA translation back as it was.
  * @state: what the hardware says now.  Called without @lock, from any process
@@ -185,8 +189,10 @@ struct pci_pe;
  * @refuse: true if the PE is in the hands of someone else, such as a guest.
  *	Called without @lock, after @freeze, once an episode.
  * @rescan: remove the functions of the PE and scan them again, as a power
- *	cycle by hand would.  Takes the rescan/remove lock itself.
- * @report: tell the firmware how an episode ended.  Called without @lock, last.
+ *	cycle by hand would.  Called without @lock; takes it and the
+ *	rescan/remove lock itself.
+ * @report: tell the firmware how an episode ended.  Called without @lock, after
+ *	everything else.
  */
 struct pci_pe_ops {
 	const char *name;
@@ -217,7 +223,7 @@ struct pci_pe_ops {
  * @rescues: how often the step was rescued
  */
 struct pci_recovery_watch {
-	spinlock_t lock;
+	spinlock_t lock; /* all below */
 	struct delayed_work work;
 	struct pci_episode *ep;
 	const char *step;
@@ -238,7 +244,8 @@ struct pci_recovery_watch {
  * @name: for the log, debugfs and trace events
  * @node: in the list of all PEs
  * @fns: its functions; RCU, changed under @lock
- * @lock: protects @fns, @running, @episodes and everything down to @duration_us
+ * @lock: protects @fns and everything from @running to @duration_us, and the
+ *	count of errors
  * @state: enum pci_pe_state
  * @flags: what was reported and is not taken up yet (PE_* in recovery.h)
  * @work: runs the episodes, one after the other
@@ -249,7 +256,7 @@ struct pci_recovery_watch {
  * @rung: how far it climbed
  * @duration_us: and how long it took, in microseconds
  * @auto_recover: recover by itself when an error is reported
- * @max_freezes: failures in an hour after which it is given up
+ * @max_freezes: errors in an hour after which it is given up
  * @freezes: errors since @freezes_since
  * @freezes_since: in seconds since boot
  * @watch: the step under way and its deadline
@@ -259,7 +266,7 @@ struct pci_pe {
 	char name[24];
 	struct list_head node;
 	struct list_head fns;
-	spinlock_t lock;
+	spinlock_t lock; /* see above */
 	atomic_t state;
 	unsigned long flags;
 	struct work_struct work;

@@ -119,6 +119,8 @@ static int zpci_pe_freeze(struct pci_pe *pe)
 	zpci_update_fh(zdev, event_fh);
 	pr_err("%s: Event 0x%x reports an error for PCI function 0x%x\n",
 	       zpe->name, pec, zpe->fid);
+	if (pec == PEC_RECOVERY_FAILED || pec == PEC_SERVICE_FAILED)
+		return -EIO;
 	return 0;
 }
 
@@ -203,8 +205,7 @@ static int zpci_store_fc(u64 req, struct zpci_fib *fib, u8 *status)
 {
 	int cc;
 
-	asm volatile (
-		"	.insn	rxy,0xe300000000d4,%[req],%[fib]\n"
+	asm volatile("	.insn	rxy,0xe300000000d4,%[req],%[fib]\n"
 		"	ipm	%[cc]\n"
 		"	srl	%[cc],28\n"
 		: [cc] "=d" (cc), [req] "+d" (req), [fib] "=Q" (*fib)

@@ -28,6 +28,7 @@ static_assert(sizeof(struct zpci_ccdf) == 32);
  * @zdev: of the PCI function that was added last, which keeps it alive
  * @lock: protects all below
  * @reported: an error event is not taken up yet
+ * @sure: it named the function handle that we knew
  * @fh: the function handle that it named
  * @pec: its PCI event code
  * @avail: availability events, in order
@@ -39,8 +40,9 @@ struct zpci_pe {
 	u32 fid;
 	char name[16];
 	struct zpci_dev *zdev;
-	spinlock_t lock;
+	spinlock_t lock; /* see above */
 	bool reported;
+	bool sure;
 	u32 fh;
 	u16 pec;
 	struct list_head avail;
@@ -52,6 +54,10 @@ static inline struct zpci_pe *to_zpci_pe(struct pci_pe *pe)
 {
 	return container_of(pe, struct zpci_pe, pe);
 }
+
+/* PCI event codes (PEC) that say that recovery is of no use */
+#define PEC_RECOVERY_FAILED	0x003b	/* error recovery failed */
+#define PEC_SERVICE_FAILED	0x0040	/* service action failed */
 
 struct zpci_pe *zpci_pe_by_fid(u32 fid);
 void zpci_pe_avail_work(struct work_struct *work);

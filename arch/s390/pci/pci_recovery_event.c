@@ -24,8 +24,6 @@
 /* PCI event codes (PEC) */
 #define PEC_FMB_FIRST		0x002a	/* concern the measurement block */
 #define PEC_FMB_LAST		0x002c
-#define PEC_RECOVERY_FAILED	0x003b	/* error recovery failed */
-#define PEC_SERVICE_FAILED	0x0040	/* service action failed */
 #define PEC_CONFIGURED		0x0301	/* reserved or standby -> configured */
 #define PEC_STANDBY		0x0302	/* reserved -> standby */
 #define PEC_DECONFIGURE		0x0303	/* deconfiguration requested */
@@ -93,9 +91,14 @@ void zpci_recovery_error(struct zpci_ccdf_err *data,
 	}
 	report = classify(zpe, ccdf);
 	scoped_guard(spinlock_irqsave, &zpe->lock) {
-		zpe->reported = true;
-		zpe->fh = ccdf->fh;
-		zpe->pec = ccdf->pec;
+		/* What may be out of date must not hide what is not. */
+		if (report != PCI_REPORT_UNSURE || !zpe->reported ||
+		    !zpe->sure) {
+			zpe->reported = true;
+			zpe->sure = report != PCI_REPORT_UNSURE;
+			zpe->fh = ccdf->fh;
+			zpe->pec = ccdf->pec;
+		}
 	}
 	if (!pci_recovery_report(&zpe->pe, report))
 		zpci_dbg(3, "err fid:%x not recovered\n", ccdf->fid);
@@ -173,7 +176,7 @@ static bool queue_avail(struct zpci_pe *zpe, struct zpci_ccdf *ccdf,
  *
  * An episode under way learns at once that its function is gone.  @upstream,
  * which removes the function, runs when the episode has ended and the driver
- * is off the function, and never before an event that came before.
+ * is off the function, after the events that came before.
  *
  * Context: kmcheck, with crw_handler_mutex held.  Does not wait for a driver,
  * unless memory is short.
@@ -238,7 +241,7 @@ int zpci_recovery_mistranslate(struct zpci_dev *zdev)
 }
 EXPORT_SYMBOL_GPL(zpci_recovery_mistranslate);
 
-/* Leave the function no address that its DMA could go to, until a reset. */
+/* Leave the function one page that its DMA can go to, until a reset. */
 int zpci_recovery_shrink_window(struct zpci_dev *zdev)
 {
 	u64 end = zdev->end_dma;

@@ -11,8 +11,8 @@
  *	0001:00:00.0 event 0x3a 0x80	... with that function handle
  *
  * The first two are genuine: the firmware stops the function and sends the
- * event.  They shrink the function's DMA window to nothing and refresh a
- * translation outside of it.
+ * event.  They shrink the function's DMA window to a page, and refresh a
+ * translation outside of the window.
  */
 
 #define pr_fmt(fmt) "pci_recovery_inject: " fmt

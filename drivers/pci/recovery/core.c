@@ -17,7 +17,8 @@
  * of different PEs run at the same time.  No lock is held from one step to the
  * next: drivers are called under the rescan/remove lock, which is shared by
  * all PEs that notify at the moment (window.c), and under their device's lock;
- * resets under the platform's own lock; unbinding and binding under none.
+ * resets under the platform's own lock; unbinding and binding under none but
+ * the device lock that the driver core takes.
  * After each gap pci_dev_is_added() and the PE's state are looked at again.
  *
  * Lock order: platform lock -> rescan/remove lock -> device lock.
@@ -94,6 +95,7 @@ const char * const pci_pe_states[] = {
 	[PCI_PE_FAILED]	= "failed",
 	[PCI_PE_DEAD]	= "gone",
 };
+
 static_assert(ARRAY_SIZE(pci_pe_states) == PCI_PE_NR_STATES);
 
 const char * const pci_recovery_outcomes[] = {
@@ -104,6 +106,7 @@ const char * const pci_recovery_outcomes[] = {
 	[PCI_RECOVERY_REFUSED]		= "refused",
 	[PCI_RECOVERY_STALE]		= "stale",
 };
+
 static_assert(ARRAY_SIZE(pci_recovery_outcomes) == PCI_RECOVERY_NR_OUTCOMES);
 
 const char * const pci_recovery_rungs[] = {
@@ -114,6 +117,7 @@ const char * const pci_recovery_rungs[] = {
 	[PCI_RUNG_DEEP]		= "deep",
 	[PCI_RUNG_RESCAN]	= "rescan",
 };
+
 static_assert(ARRAY_SIZE(pci_recovery_rungs) == PCI_RUNG_NR);
 
 /* More errors in an hour than the limit?  As eeh_max_freezes. */

@@ -66,7 +66,7 @@ void pci_pe_withdraw(struct pci_pe *pe)
  *
  * Publishes that the PE is frozen and leaves the rest to its worker.
  *
- * Context: Any.  Takes no lock but the workqueue's.
+ * Context: Any.  Takes no lock but those of a waitqueue and the workqueue.
  * Return: true if the report leads to an episode or joins one that runs, false
  * if the PE is gone or was given up before.
  */
@@ -112,7 +112,7 @@ bool pci_pe_busy(struct pci_pe *pe)
  * An episode under way gives up at its next step.  The state is terminal until
  * another device takes the place.
  *
- * Context: Any.  Takes no lock.
+ * Context: Any.  Takes no lock but that of a waitqueue.
  */
 void pci_recovery_gone(struct pci_pe *pe, bool surprise)
 {
@@ -121,6 +121,11 @@ void pci_recovery_gone(struct pci_pe *pe, bool surprise)
 		pci_pe_publish(pe, pci_channel_io_perm_failure);
 }
 EXPORT_SYMBOL_GPL(pci_recovery_gone);
+
+static bool released(struct pci_pe *pe)
+{
+	return !test_bit(PE_RELEASE, &pe->flags) && !READ_ONCE(pe->running);
+}
 
 /**
  * pci_recovery_release - take the drivers off a PE that is gone
@@ -138,8 +143,7 @@ void pci_recovery_release(struct pci_pe *pe)
 		return;
 	set_bit(PE_RELEASE, &pe->flags);
 	queue_work(pci_recovery_wq, &pe->work);
-	wait_var_event(&pe->episodes, !test_bit(PE_RELEASE, &pe->flags) &&
-				      !READ_ONCE(pe->running));
+	wait_var_event(&pe->episodes, released(pe));
 }
 
 /**
@@ -151,9 +155,10 @@ void pci_recovery_release(struct pci_pe *pe)
  *
  * Context: Process context, no locks held.  Waits until the episode ends or
  * stalls.
- * Return: 0 when the PE works, -EBUSY if it is not ours to recover, -ENODEV if
- * it is gone, -EIO if recovery failed, -ETIMEDOUT if a driver is stuck (the
- * episode goes on when it returns), -EINTR if the caller was killed.
+ * Return: 0 when the PE works, -EBUSY if it is not ours to recover, or the
+ * episode joined was one for a stale report, -ENODEV if it is gone, -EIO if
+ * recovery failed, -ETIMEDOUT if a driver is stuck (the episode goes on when it
+ * returns) or after two minutes, -EINTR if the caller was killed.
  */
 int pci_recovery_run(struct pci_pe *pe)
 {
@@ -203,7 +208,8 @@ static bool again(struct pci_pe *pe)
 	bool news = false;
 
 	if ((test_and_clear_bit(PE_REPORTED, &pe->flags) || rescued) && pdev) {
-		news = rescued || pe->ops->state(pe) != PCI_PE_HW_NORMAL;
+		news = rescued || test_bit(PE_PERMANENT, &pe->flags) ||
+		       pe->ops->state(pe) != PCI_PE_HW_NORMAL;
 		if (!news)
 			pci_pe_withdraw(pe);
 	}
@@ -263,17 +269,17 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 }
 
 /* The one uevent of an episode's end, for each function that is still there. */
-static void announce(struct pci_episode *ep)
+static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 {
 	struct pci_pe_fn *fn;
 
 	if (!ep->announced)
 		return;
 	for_each_fn(ep, fn) {
-		pci_ers_result_t result = PCI_ERS_RESULT_DISCONNECT;
+		pci_ers_result_t result = PCI_ERS_RESULT_RECOVERED;
 
-		if (READ_ONCE(fn->pdev->error_state) == pci_channel_io_normal)
-			result = PCI_ERS_RESULT_RECOVERED;
+		if (outcome > PCI_RECOVERY_FAILED || fn->plan == PCI_FN_FAIL)
+			result = PCI_ERS_RESULT_DISCONNECT;
 		if (pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, result);
 	}
@@ -286,13 +292,16 @@ static void log_end(struct pci_episode *ep, struct pci_dev *pdev,
 	const char *rung = pci_recovery_rungs[ep->rung];
 
 	if (!pdev)
-		pr_err("%s: recovery %u: %s\n", ep->pe->name, ep->id, what);
+		pr_info("%s: recovery %u: %s\n", ep->pe->name, ep->id, what);
 	else if (outcome == PCI_RECOVERY_RECOVERED)
 		pci_info(pdev, "recovery %u: %s by %s in %llu us\n", ep->id,
 			 what, rung, us);
-	else
+	else if (outcome == PCI_RECOVERY_FAILED)
 		pci_err(pdev, "recovery %u: %s at %s after %llu us\n", ep->id,
 			what, rung, us);
+	else
+		pci_info(pdev, "recovery %u: %s after %llu us\n", ep->id, what,
+			 us);
 }
 
 /* Say, once each, how it ended, and let go of everything. */
@@ -309,9 +318,9 @@ void pci_recovery_done(struct pci_episode *ep,
 	pdev = fn ? fn->pdev : NULL;
 	trace_pci_recovery_end(ep->id, pdev ? pci_name(pdev) : "n/a", outcome,
 			       ep->rung, us);
-	announce(ep);
-	pe->ops->report(pe, pdev, outcome);
+	announce(ep, outcome);
 	log_end(ep, pdev, outcome, us);
+	pe->ops->report(pe, pdev, outcome);
 
 	list_for_each_entry_safe(fn, next, &ep->fns, step) {
 		list_del(&fn->step);

@@ -4,7 +4,7 @@
  *
  * The thaw has two steps, so that mmio_enabled can look at the device while
  * its DMA is still stopped: MMIO, then DMA.  See
- * Documentation/PCI/pci-error-recovery.rst, steps 2 and 3.
+ * Documentation/PCI/pci-error-recovery.rst, step 2.
  */
 
 #include "recovery.h"
@@ -44,7 +44,13 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 	case -ENODEV:
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	case -ESTALE:
+		/* An operator does not ask because of a report. */
+		if (ep->requested)
+			break;
 		return pci_recovery_stop(ep, PCI_RECOVERY_STALE);
+	case -EIO:
+		ep->permanent = true;
+		break;
 	default:
 		break;
 	}
@@ -55,8 +61,8 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 }
 
 /*
- * From here on the functions are frozen for everybody.  An operator may ask
- * for the recovery of a PE that works, or of one that was given up.
+ * From here on everybody who looks sees the functions frozen.  An operator may
+ * ask for the recovery of a PE that works, or of one that was given up.
  */
 enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 {
@@ -92,6 +98,9 @@ enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
 	verdict = pci_recovery_notify(ep, PCI_STEP_MMIO_ENABLED);
 	if (verdict != PCI_GO_ON)
 		return verdict;
+	/* With DMA stopped it should not be able to fail, but it has. */
+	if (ep->pe->ops->state(ep->pe) == PCI_PE_HW_FROZEN)
+		return PCI_RESET;
 	if (locked(ep, PCI_STEP_THAW_DMA, ep->pe->ops->thaw_dma))
 		return PCI_RESET;
 	pci_pe_publish(ep->pe, pci_channel_io_normal);

@@ -4,10 +4,10 @@
  *
  *	revive -> unbind -> (reset, restore) -> bind
  *
- * No lock is held while a driver's remove() or probe() runs: both may take
- * long, or for ever, and with the rescan/remove lock held that has deadlocked
- * more than once.  The function is barred instead, so that no other driver
- * binds in between.
+ * Only the driver core's device lock is held while a driver's remove() or
+ * probe() runs: both may take long, or for ever, and with the rescan/remove
+ * lock held that has deadlocked more than once.  The function is barred
+ * instead, so that no other driver binds in between.
  */
 
 #include <linux/device.h>
@@ -89,27 +89,33 @@ void pci_recovery_unbind(struct pci_episode *ep)
 	}
 }
 
+/* Would the driver core bind the driver that was unbound, by itself? */
+static bool still_wanted(struct pci_pe_fn *fn)
+{
+	struct device_driver *drv = &fn->driver->driver;
+
+	return drv->bus->match(&fn->pdev->dev, drv);
+}
+
 /*
- * The same driver again; any other that matches if it is being unloaded, if
- * its probe is deferred or if driver_override was changed.
+ * The same driver again; any other that matches, or none, if it is being
+ * unloaded or driver_override was changed.
  */
 static int attach(struct pci_pe_fn *fn)
 {
 	struct device *dev = &fn->pdev->dev;
-	int ret = -ENODEV;
+	int ret;
 
-	if (fn->pinned)
-		ret = device_driver_attach(&fn->driver->driver, dev);
-	if (ret != -ENODEV && ret != -EAGAIN)
-		return ret;
 	pci_fn_bar(fn, false);
+	if (fn->pinned && still_wanted(fn)) {
+		ret = device_driver_attach(&fn->driver->driver, dev);
+		/* -EBUSY: somebody was faster, by hand. */
+		if (ret != -EAGAIN)
+			return ret == -EBUSY ? 0 : ret;
+	}
+	/* A deferred probe is tried again by the driver core. */
 	ret = device_attach(dev);
-	if (ret == -EPROBE_DEFER)
-		return 0;
-	if (ret < 0)
-		return ret;
-	/* Without a driver it is as well as any function without a driver. */
-	return ret || !fn->pinned ? 0 : -ENODEV;
+	return ret < 0 && ret != -EPROBE_DEFER ? ret : 0;
 }
 
 /* Bind what was unbound; PCI_RESET if a probe fails. */

@@ -11,7 +11,7 @@
 
 #include "../pci.h"
 
-/* Resets that one episode may do. */
+/* Rounds of reset in one episode. */
 #define PCI_RECOVERY_RESETS	3
 
 /* Bits of pci_pe.flags: set by anyone, taken by the PE's worker. */
@@ -66,7 +66,7 @@ enum pci_fn_plan {
  * @hash: to find it by @pdev; RCU
  * @release: drops the reference of the PE after a grace period
  * @stash: config space as it was before any driver touched it; written once,
- *	before the first driver binds
+ *	before the first driver binds, or by the worker if none ever did
  * @serial: device serial number, or 0; written with @stash
  * @step: in pci_episode.fns; this and all below is the worker's
  * @driver: bound when the episode began, or NULL
@@ -103,11 +103,12 @@ struct pci_pe_fn {
  * @id: unique since boot, carried by every trace event
  * @fns: the functions of @pe when it began, by pci_pe_fn.step
  * @begin: when
- * @reported: an error led here, which counts against the budget
- * @requested: an operator asked for it
+ * @reported: an error led here
+ * @requested: an operator asked for it, so that it is not held against the PE
  * @permanent: the platform says that there is nothing to recover
  * @release: the functions are leaving, take the drivers off them
- * @retry: the PE had failed before, and the drivers were told
+ * @retry: the drivers are not asked: they were told that it is over, or gave up
+ *	where an operator does not
  * @announced: the beginning was announced to user space
  * @in_window: holds the notify window; protected by the window's lock
  * @resets: done so far

@@ -9,6 +9,7 @@
  *	... again			and rebind that function
  *	slot_reset says DISCONNECT	rebind that function
  *	reset or probe fails		fundamental reset
+ *	frozen again by then		the same once more
  *
  * Never is a driver resumed after a reset without slot_reset or a restore.
  */

@@ -34,10 +34,13 @@ void pci_stash_take(struct pci_pe_fn *fn)
 /* A function that never had a driver still has what the PCI core saved. */
 static struct pci_saved_state *stash_of(struct pci_pe_fn *fn)
 {
-	struct pci_saved_state *stash = smp_load_acquire(&fn->stash);
+	struct pci_saved_state *stash;
 
+	/* Pairs with pci_stash_take(). */
+	stash = smp_load_acquire(&fn->stash);
 	if (stash || fn->driver)
 		return stash;
+	fn->serial = pci_get_dsn(fn->pdev);
 	fn->stash = pci_store_saved_state(fn->pdev);
 	return fn->stash;
 }

@@ -133,13 +133,14 @@ static DEVICE_ATTR_RO(last_outcome);
 static DEVICE_ATTR_RO(last_rung);
 static DEVICE_ATTR_RO(last_duration_us);
 static DEVICE_ATTR_RO(stalled);
-/* Not DEVICE_ATTR(): "auto" is a macro in the kernel. */
+static DEVICE_ATTR_ADMIN_RW(max_freezes);
+
+/* Not DEVICE_ATTR_ADMIN_RW(): "auto" is a macro in the kernel. */
 static struct device_attribute dev_attr_auto_recover = {
 	.attr = { .name = "auto", .mode = 0600 },
 	.show = auto_recover_show,
 	.store = auto_recover_store,
 };
-static DEVICE_ATTR(max_freezes, 0600, max_freezes_show, max_freezes_store);
 
 static struct attribute *recovery_attrs[] = {
 	&dev_attr_state.attr,

@@ -13,28 +13,33 @@
 
 #define VOTES 7
 
-#define VOTE(name) [(__force unsigned int)PCI_ERS_RESULT_##name]
+#define VOTE(name) ((__force unsigned int)PCI_ERS_RESULT_##name)
 
 static const enum pci_recovery_verdict error_detected[] = {
-	VOTE(NONE)		= PCI_NO_OPINION,
-	VOTE(CAN_RECOVER)	= PCI_GO_ON,
-	VOTE(NEED_RESET)	= PCI_RESET,
-	VOTE(DISCONNECT)	= PCI_GIVE_UP,
-	VOTE(RECOVERED)		= PCI_GO_ON,
-	VOTE(NO_AER_DRIVER)	= PCI_NO_OPINION,
+	[VOTE(NONE)]		= PCI_NO_OPINION,
+	[VOTE(CAN_RECOVER)]	= PCI_GO_ON,
+	[VOTE(NEED_RESET)]	= PCI_RESET,
+	[VOTE(DISCONNECT)]	= PCI_GIVE_UP,
+	[VOTE(RECOVERED)]		= PCI_GO_ON,
+	[VOTE(NO_AER_DRIVER)]	= PCI_NO_OPINION,
 };
+
 static_assert(ARRAY_SIZE(error_detected) == VOTES);
 
-/* For mmio_enabled, where a driver without an opinion sees no obstacle. */
-static const enum pci_recovery_verdict mmio_enabled[] = {
-	VOTE(NONE)		= PCI_GO_ON,
-	VOTE(CAN_RECOVER)	= PCI_GO_ON,
-	VOTE(NEED_RESET)	= PCI_RESET,
-	VOTE(DISCONNECT)	= PCI_GIVE_UP,
-	VOTE(RECOVERED)		= PCI_GO_ON,
-	VOTE(NO_AER_DRIVER)	= PCI_GO_ON,
+/*
+ * For mmio_enabled and slot_reset, where a driver without an opinion sees no
+ * obstacle.
+ */
+static const enum pci_recovery_verdict later_callbacks[] = {
+	[VOTE(NONE)]		= PCI_GO_ON,
+	[VOTE(CAN_RECOVER)]	= PCI_GO_ON,
+	[VOTE(NEED_RESET)]	= PCI_RESET,
+	[VOTE(DISCONNECT)]	= PCI_GIVE_UP,
+	[VOTE(RECOVERED)]		= PCI_GO_ON,
+	[VOTE(NO_AER_DRIVER)]	= PCI_GO_ON,
 };
-static_assert(ARRAY_SIZE(mmio_enabled) == VOTES);
+
+static_assert(ARRAY_SIZE(later_callbacks) == VOTES);
 
 /*
  * Ask what @vote, returned by @callback, means.  Zero and what is no
@@ -49,5 +54,5 @@ enum pci_recovery_verdict pci_vote_verdict(enum pci_step callback,
 		return PCI_RESET;
 	if (callback == PCI_STEP_ERROR_DETECTED)
 		return error_detected[v];
-	return mmio_enabled[v];
+	return later_callbacks[v];
 }

@@ -5,7 +5,7 @@
  * The worker runs the drivers' code itself, so it cannot look after it.  A
  * delayed work does: it names the driver and the call that overran its limit,
  * in the log, the trace and sysfs, and throws the PE out of the notify window.
- * The PE stays isolated until the call returns; the episode goes on then.
+ * The PE stays as it is until the call returns; the episode goes on then.
  *
  * A call may wait for a device that froze, or froze again, under it: a
  * remove() that was running when the error came, a resume() that met the next
@@ -48,7 +48,8 @@ static void watch_overrun(struct pci_recovery_watch *watch,
 	       first_name(pe, pdev), watch->driver, *watch->driver ? " " : "",
 	       watch->step, ms / 1000, ms % 1000 / 100);
 	trace_pci_recovery_step(watch->ep->id, first_name(pe, pdev),
-				watch->driver, PCI_STEP_STALL, -ETIMEDOUT,
+				*watch->driver ? watch->driver : "-",
+				PCI_STEP_STALL, -ETIMEDOUT,
 				1000ULL * ms);
 	wake_up_var(&pe->episodes);
 }
@@ -72,11 +73,13 @@ static void watch_rescue(struct pci_pe *pe, u32 episode, const char *driver,
 	default:
 		return;
 	}
-	set_bit(PE_RESCUED, &pe->flags);
-	pr_warn("%s: device is frozen under %s, thawed it\n",
-		first_name(pe, pdev), *driver ? driver : "somebody");
-	trace_pci_recovery_step(episode, first_name(pe, pdev), driver,
-				PCI_STEP_RESCUE, ret,
+	if (!ret) {
+		set_bit(PE_RESCUED, &pe->flags);
+		pr_warn("%s: device is frozen under %s, thawed it\n",
+			first_name(pe, pdev), *driver ? driver : "somebody");
+	}
+	trace_pci_recovery_step(episode, first_name(pe, pdev),
+				*driver ? driver : "-", PCI_STEP_RESCUE, ret,
 				ktime_us_delta(ktime_get(), begin));
 }
 
@@ -127,7 +130,8 @@ void pci_watch_init(struct pci_recovery_watch *watch)
 
 /*
  * The worker begins something that may take long.  @rescue_ms: how long the
- * device may be frozen under it, or 0 where it is meant to be frozen.
+ * device may be frozen under it, or 0 where it is meant to be frozen, until
+ * the limit of the step.
  */
 void pci_watch_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
 		     const char *step, unsigned int rescue_ms)
@@ -207,6 +211,7 @@ static const struct {
 	[PCI_STEP_STALL]		= { },
 	[PCI_STEP_RESCUE]		= { },
 };
+
 static_assert(ARRAY_SIZE(watched) == PCI_STEP_NR);
 
 ktime_t pci_step_begin(struct pci_episode *ep, struct pci_pe_fn *fn,

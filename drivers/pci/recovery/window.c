@@ -25,7 +25,7 @@
 static void window_work(struct work_struct *work);
 
 static struct {
-	spinlock_t lock;
+	spinlock_t lock; /* all below */
 	wait_queue_head_t wq;
 	struct work_struct work;
 	bool open;

@@ -69,8 +69,8 @@ PCI_RECOVERY_RUNGS
 
 /*
  * One per episode, when the PE's worker takes it up.  cause is "error",
- * "again" (an error during the episode before), "permanent", "operator" or
- * "release" (the function is leaving).
+ * "again" (an error during the episode before, or the watchdog thawed the PE),
+ * "permanent", "operator" or "release" (the function is leaving).
  */
 TRACE_EVENT(pci_recovery_begin,
 	TP_PROTO(u32 episode, const char *dev, const char *pe,
@@ -97,8 +97,10 @@ TRACE_EVENT(pci_recovery_begin,
 );
 
 /*
- * One per step and function, when the step ends.  result is 0 or a negative
- * errno, us the time it took.
+ * One per step, when it ends: of a function, or with the name of the first
+ * function where the step is the PE's.  "stall" and "rescue" come from the
+ * watchdog while a step goes on.  result is 0 or a negative errno, us the time
+ * it took.
  */
 TRACE_EVENT(pci_recovery_step,
 	TP_PROTO(u32 episode, const char *dev, const char *driver,
@@ -130,7 +132,7 @@ TRACE_EVENT(pci_recovery_step,
 		  __entry->result, __entry->us)
 );
 
-/* One per callback that returned something. */
+/* One per callback that has a vote. */
 TRACE_EVENT(pci_recovery_vote,
 	TP_PROTO(u32 episode, const char *dev, const char *driver,
 		 enum pci_step callback, u32 vote),

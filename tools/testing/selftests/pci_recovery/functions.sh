@@ -16,8 +16,10 @@ DIR=$(dirname "$(readlink -f "$0")")
 DEVICES=/sys/bus/pci/devices
 DEBUG=/sys/kernel/debug/pci_recovery
 TRACE=/sys/kernel/tracing
+# shellcheck disable=SC2034 # for the tests
 PARAMS=/sys/module/pci_recovery/parameters
 TEST=/sys/module/pci_recovery_test/parameters
+# shellcheck disable=SC2034 # for the tests
 DRIVER=/sys/bus/pci/drivers/pci_recovery_test
 UEVENTS=/tmp/uevents
 
@@ -34,12 +36,12 @@ fail() {
 
 # wait_for(seconds, command...) - until the command succeeds
 wait_for() {
-	tries=$(($1 * 20))
+	tries=$(($1 * 10))
 	shift
 	while [ "$tries" -gt 0 ]; do
 		"$@" && return
 		tries=$((tries - 1))
-		sleep 0.05
+		sleep 0.1
 	done
 	return 1
 }
@@ -221,6 +223,7 @@ fails() {
 
 # put(text, file) - so that "fails" can write
 put() {
+	# shellcheck disable=SC3037 # of busybox; its printf hides errors
 	echo -n "$1" > "$2"
 }
 

@@ -6,9 +6,13 @@
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
 
-ktap_set_plan 10
+ktap_set_plan 11
 
 T=pci_recovery_test
+
+healed() {
+	steps "$1" | grep -q "^end recovered"
+}
 
 start "stale handle: nothing is done"
 rebind "$NET" $T
@@ -25,6 +29,17 @@ expect "handle" "$fh" "$(attr "$NET" function_handle)"
 expect_uevents "$NET"
 grep -q "fid=0x00000001 fh=0x7fff0001 pec=0x003a" "$TRACE/trace" ||
 	fail "the event is not in the trace"
+finish
+
+start "a stale event does not hide a real one"
+mark
+inject "$NET" translate
+inject "$NET" "event 0x3a 0x7fff0001"
+# Whichever of the two comes first.
+wait_for "$LIMIT" healed "$NET" || fail "the error is lost: $(steps "$NET")"
+wait_for "$LIMIT" settled "$NET"
+working "$NET"
+recover "$NET" || fail "an operator is refused"
 finish
 
 for pec in 0x2a 0x2b 0x2c; do
@@ -45,7 +60,7 @@ for pec in 0x3b 0x40; do
 	inject "$NET" "event $pec"
 	expect_steps "$NET" <<STEPS
 begin permanent
-freeze
+freeze failed
 perm_failure $T
 end failed none
 STEPS
@@ -53,8 +68,8 @@ STEPS
 	expect_uevents "$NET" BEGIN_RECOVERY FAILED_RECOVERY
 	dmesg | grep -q "zpci: $NET: Event $pec reports an error" ||
 		fail "no line in the log"
-	dmesg | grep -q "zpci: $NET: Automatic recovery failed; operator intervention is required" ||
-		fail "no last line in the log"
+	last="Automatic recovery failed; operator intervention is required"
+	dmesg | grep -q "zpci: $NET: $last" || fail "no last line in the log"
 	recover "$NET" || fail "an operator cannot bring it back"
 	working "$NET"
 	finish

@@ -48,96 +48,96 @@ one_log_line() {
 }
 
 start "virtio-net: ping, DMA fault, ping"
-id=$(identity $NET)
+id=$(identity "$NET")
 group=$(readlink "$DEVICES/$NET/iommu_group")
-ping_host $NET 10.0.2.15 10.0.2.2 || fail "no ping before"
+ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping before"
 mark
-inject $NET dma
+inject "$NET" dma
 ping -c 1 -W 1 10.0.2.2 > /dev/null 2>&1
-rebound $NET virtio-pci
-kept $NET "$id"
+rebound "$NET" virtio-pci
+kept "$NET" "$id"
 expect "IOMMU group" "$group" "$(readlink "$DEVICES/$NET/iommu_group")"
-ping_host $NET 10.0.2.15 10.0.2.2 || fail "no ping after"
-one_log_line $NET 1
+ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping after"
+one_log_line "$NET" 1
 finish
 
-start "virtio-net: ten times over"
-id=$(identity $NET)
-for i in 1 2 3 4 5 6 7 8 9 10; do
+start "virtio-net: five times over"
+id=$(identity "$NET")
+for i in 1 2 3 4 5; do
 	mark
-	inject $NET translate
-	rebound $NET virtio-pci
+	inject "$NET" translate
+	rebound "$NET" virtio-pci
 	[ -z "$why" ] || break
 done
-ping_host $NET 10.0.2.15 10.0.2.2 || fail "no ping after $i"
-kept $NET "$id"
+ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping after $i"
+kept "$NET" "$id"
 finish
 
 start "virtio-rng: DMA fault"
-id=$(identity $RNG)
+id=$(identity "$RNG")
 echo virtio_rng.0 > /sys/class/misc/hw_random/rng_current 2> /dev/null
 dd if=/dev/hwrng of=/dev/null bs=16 count=1 2> /dev/null ||
 	fail "no random numbers before"
-inject $RNG dma
+inject "$RNG" dma
 timeout 5 dd if=/dev/hwrng of=/dev/null bs=64 count=4 2> /dev/null
-rebound $RNG virtio-pci
-kept $RNG "$id"
+rebound "$RNG" virtio-pci
+kept "$RNG" "$id"
 timeout 10 dd if=/dev/hwrng of=/dev/null bs=16 count=1 2> /dev/null ||
 	fail "no random numbers after"
 finish
 
 start "virtio-blk, idle"
-id=$(identity $BLK)
+id=$(identity "$BLK")
 disk=$(basename "$DEVICES/$BLK"/virtio*/block/*)
 dd if=/dev/urandom of=/tmp/data bs=4k count=16 2> /dev/null
 dd if=/tmp/data of="/dev/$disk" bs=4k conv=fsync 2> /dev/null ||
 	fail "cannot write before"
-inject $BLK translate
-rebound $BLK virtio-pci
-kept $BLK "$id"
+inject "$BLK" translate
+rebound "$BLK" virtio-pci
+kept "$BLK" "$id"
 disk=$(basename "$DEVICES/$BLK"/virtio*/block/*)
 dd if="/dev/$disk" bs=4k count=16 2> /dev/null | cmp - /tmp/data ||
 	fail "other data after than before"
 finish
 
 start "two functions that fail together heal together"
-id=$(identity $NET) id2=$(identity $NET2)
-inject $NET translate
-inject $NET2 translate
-rebound $NET virtio-pci
-rebound $NET2 virtio-pci
-kept $NET "$id"
-kept $NET2 "$id2"
+id=$(identity "$NET") id2=$(identity "$NET2")
+inject "$NET" translate
+inject "$NET2" translate
+rebound "$NET" virtio-pci
+rebound "$NET2" virtio-pci
+kept "$NET" "$id"
+kept "$NET2" "$id2"
 overlap=$(sed -n '
-	s/.*pci_recovery_begin: .*dev_name='$NET2' .*/begin2/p
-	s/.*pci_recovery_end: .*dev_name='$NET' .*/end1/p' \
+	s/.*pci_recovery_begin: .*dev_name='"$NET2"' .*/begin2/p
+	s/.*pci_recovery_end: .*dev_name='"$NET"' .*/end1/p' \
 	"$TRACE/trace" | tr '\n' ' ')
 expect "order" "begin2 end1 " "$overlap"
 finish
 
 start "no driver: reset and restored, and a driver can bind then"
-rebind $NET2 ''
-id=$(identity $NET2)
+rebind "$NET2" ''
+id=$(identity "$NET2")
 mark
-inject $NET2 translate
-expect_steps $NET2 <<'STEPS'
+inject "$NET2" translate
+expect_steps "$NET2" <<'STEPS'
 begin error
 freeze
 reset
 restore
 end recovered reset
 STEPS
-kept $NET2 "$id"
-working $NET2
-rebind $NET2 virtio-pci
+kept "$NET2" "$id"
+working "$NET2"
+rebind "$NET2" virtio-pci
 finish
 
 start "every episode has an id of its own, in all its events"
 ids=$(dmesg | sed -n 's/.*: recovery \([0-9]*\): .*/\1/p')
 expect "ids" "$(echo "$ids" | sort -u | wc -l)" "$(echo "$ids" | wc -l)"
 mark
-inject $NET translate
-wait_for "$LIMIT" ends $NET 1
+inject "$NET" translate
+wait_for "$LIMIT" ends "$NET" 1
 expect "ids of one episode" 1 "$(sed -n 's/.*episode=\([0-9]*\) .*/\1/p' \
 	"$TRACE/trace" | sort -u | wc -l)"
 finish

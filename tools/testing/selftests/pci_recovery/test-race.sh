@@ -50,9 +50,11 @@ vote error_detected CAN_RECOVER
 thaw_mmio
 mmio_enabled $T
 vote mmio_enabled RECOVERED
-thaw_dma
+reset
+slot_reset $T
+vote slot_reset RECOVERED
 resume $T
-end recovered thaw
+end recovered reset
 STEPS
 working "$NET"
 finish

@@ -131,7 +131,7 @@ STEPS
 # What mmio_enabled says
 
 for v in can_recover none no_aer_driver; do
-	V=$(echo $v | tr a-z A-Z)
+	V=$(echo $v | tr '[:lower:]' '[:upper:]')
 	vote "mmio_enabled: $V goes on" \
 		error_detected=can_recover mmio_enabled=$v <<STEPS
 error_detected $T
@@ -174,7 +174,7 @@ STEPS
 # What slot_reset says
 
 for v in none can_recover no_aer_driver; do
-	V=$(echo $v | tr a-z A-Z)
+	V=$(echo $v | tr '[:lower:]' '[:upper:]')
 	vote "slot_reset: $V goes on" slot_reset=$v <<STEPS
 $RESET
 vote slot_reset $V
