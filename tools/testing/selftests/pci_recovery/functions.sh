@@ -236,7 +236,7 @@ recover() {
 working() {
 	expect "$1: state" live "$(attr "$1" recovery/state)"
 	expect "$1: config space" f41a \
-		"$(hexdump -n 2 -e '1/1 "%02x"' "$DEVICES/$1/config")"
+		"$(hexdump -v -n 2 -e '1/1 "%02x"' "$DEVICES/$1/config")"
 }
 
 cleanup() {
