@@ -51,6 +51,7 @@ unsplice:
 	@tools/splice/splice "$(tree)" --undo
 
 clean:
+	mkdir -p "$(PCI_RECOVERY_CACHE)"
 	cd "$(PCI_RECOVERY_CACHE)" && rm -rf build kernel log lint
 
 distclean: clean

@@ -121,10 +121,23 @@ configure() {
 	fragments | xargs cat > "$build/fragment"
 	kmake KCONFIG_ALLCONFIG="$build/fragment" allnoconfig \
 		> "$build/config.log" 2>&1 || {
-		tail -n 20 "$build/config.log" >&2
+		grep -vE '^(make|  [A-Z])' "$build/config.log" | tail -n 20 >&2
 		die "configuring $tree failed"
 	}
 	lost=$(grep '^CONFIG_.*=' "$build/fragment" |
 		grep -vxF -f "$build/.config" | tr '\n' ' ') || :
 	[ -z "$lost" ] || die "the configuration lost $lost(see $build/.config)"
+}
+
+# sum_of(path...) - a name for the content of these files and directories of ours
+sum_of() {
+	(cd "$here" && find "$@" -name .git -prune -o -type f ! -name '*.pyc' \
+		-exec sha256sum {} + | sort -k 2 | sha256sum | cut -c1-16)
+}
+
+# objects - what the overlay compiles, and the upstream files it edits
+objects() {
+	(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/'
+	sed -n 's/.* file in "\(.*\)c"@$/\1o/p' "$here/tools/splice/hooks.cocci" |
+		sort -u
 }

@@ -3,7 +3,8 @@
 #
 # TAP for the tests of this directory that run on the host.
 
-count=0
+# shellcheck disable=SC2034 # failed is for the script
+count=0 failed=0
 
 # check(name, command...) - a test point: does the command succeed?
 check() {
@@ -14,6 +15,7 @@ check() {
 		echo "ok $count $point"
 	else
 		echo "not ok $count $point"
+		failed=$((failed + 1))
 	fi
 }
 
