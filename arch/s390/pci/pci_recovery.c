@@ -302,8 +302,15 @@ static void zpci_pe_report(struct pci_pe *pe, struct pci_dev *pdev,
 	default:
 		return;
 	}
-	if (pdev)
+	if (!pdev)
+		return;
+	/* It names the driver; a driver that is stuck is not waited for. */
+	if (device_trylock(&pdev->dev)) {
 		zpci_report_status(zpe->zdev, pdev, "recovery", status);
+		device_unlock(&pdev->dev);
+	} else {
+		zpci_report_status(zpe->zdev, NULL, "recovery", status);
+	}
 }
 
 static const struct pci_pe_ops zpci_pe_ops = {

@@ -29,9 +29,6 @@
 #include <linux/moduleparam.h>
 #include <linux/timekeeping.h>
 
-#define CREATE_TRACE_POINTS
-#include <trace/events/pci_recovery.h>
-
 #include "recovery.h"
 
 /* "pci_recovery.callback_ms=...", whatever this file is called. */
