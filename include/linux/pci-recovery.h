@@ -21,6 +21,7 @@ struct device;
 struct device_attribute;
 struct pci_episode;
 struct pci_pe_fn;
+struct pci_watched;
 
 /**
  * enum pci_pe_state - what the core knows of a PE
@@ -167,7 +168,8 @@ struct pci_pe;
  *
  * @name: of the platform, for debugfs
  * @find: the PE that @pdev belongs to, or NULL if the platform does not manage
- *	@pdev.  Called when @pdev is added, without @lock; may allocate.  A PE
+ *	@pdev.  Called when @pdev is added, in whatever locks that is done; may
+ *	allocate.  A PE
  *	is never freed: it outlives its functions as a slot outlives its cards.
  * @lock: take the platform's own lock over configuration changes of the PE.
  *	Outermost: taken before the rescan/remove lock.  Returns -ENODEV, and
@@ -215,10 +217,11 @@ struct pci_pe_ops {
  * @lock: protects all below
  * @work: looks after the step when it takes long
  * @ep: episode under way
- * @step: what the worker does, e.g. "->remove()", or NULL
+ * @step: what the worker does, e.g. "->remove()", or NULL if nothing
  * @driver: whose code it runs, or ""
  * @since: when the step began, in jiffies
- * @rescue_after: jiffies after which a frozen device is thawed under the step
+ * @what: how far the device may be frozen under the step
+ * @rescue_after: jiffies after which one that is frozen further is thawed
  * @overran: the step is past its limit and was reported
  * @rescues: how often the step was rescued
  */
@@ -229,6 +232,7 @@ struct pci_recovery_watch {
 	const char *step;
 	char driver[32];
 	unsigned long since;
+	const struct pci_watched *what;
 	unsigned long rescue_after;
 	bool overran;
 	unsigned int rescues;

@@ -38,6 +38,8 @@ struct zpci_pe *zpci_pe_by_fid(u32 fid)
 	return xa_load(&zpci_pes, fid);
 }
 
+static const struct pci_pe_ops zpci_pe_ops;
+
 static struct zpci_pe *zpci_pe_create(u32 fid)
 {
 	struct zpci_pe *zpe = kzalloc(sizeof(*zpe), GFP_KERNEL);
@@ -48,14 +50,15 @@ static struct zpci_pe *zpci_pe_create(u32 fid)
 	spin_lock_init(&zpe->lock);
 	INIT_LIST_HEAD(&zpe->avail);
 	INIT_WORK(&zpe->work, zpci_pe_avail_work);
-	if (xa_insert(&zpci_pes, fid, zpe, GFP_KERNEL)) {
+	if (xa_reserve(&zpci_pes, fid, GFP_KERNEL)) {
 		kfree(zpe);
 		return NULL;
 	}
+	pci_pe_init(&zpe->pe, &zpci_pe_ops, "fid-%08x", fid);
+	/* An event may find it from here on. */
+	xa_store(&zpci_pes, fid, zpe, GFP_KERNEL);
 	return zpe;
 }
-
-static const struct pci_pe_ops zpci_pe_ops;
 
 static struct pci_pe *zpci_pe_find(struct pci_dev *pdev)
 {
@@ -66,7 +69,6 @@ static struct pci_pe *zpci_pe_find(struct pci_dev *pdev)
 		zpe = zpci_pe_create(zdev->fid);
 		if (!zpe)
 			return NULL;
-		pci_pe_init(&zpe->pe, &zpci_pe_ops, "fid-%08x", zdev->fid);
 	}
 	strscpy(zpe->name, pci_name(pdev));
 	zpe->zdev = zdev;
@@ -168,11 +170,8 @@ static int zpci_pe_power_cycle(struct zpci_pe *zpe)
 	if (ret)
 		return ret;
 	ret = sclp_pci_configure(zpe->fid);
-	if (ret) {
-		/* Slot power brings it back, once the firmware lets it. */
-		zdev->state = ZPCI_FN_STATE_STANDBY;
+	if (ret)
 		return ret;
-	}
 	ret = clp_refresh_fh(zpe->fid, &fh);
 	if (ret)
 		return ret;
@@ -297,7 +296,7 @@ static void zpci_pe_report(struct pci_pe *pe, struct pci_dev *pdev,
 		status = "failed (driver can't recover)";
 		break;
 	case PCI_RECOVERY_REFUSED:
-		status = "failed (pass-through)";
+		status = "refused";
 		break;
 	default:
 		return;

@@ -28,11 +28,9 @@ static_assert(sizeof(struct zpci_ccdf) == 32);
  * @zdev: of the PCI function that was added last, which keeps it alive
  * @lock: protects all below
  * @reported: an error event is not taken up yet
- * @sure: it named the function handle that we knew
  * @fh: the function handle that it named
  * @pec: its PCI event code
  * @avail: availability events, in order
- * @avail_busy: the worker handles one of them
  * @work: handles @avail
  */
 struct zpci_pe {
@@ -42,11 +40,9 @@ struct zpci_pe {
 	struct zpci_dev *zdev;
 	spinlock_t lock; /* see above */
 	bool reported;
-	bool sure;
 	u32 fh;
 	u16 pec;
 	struct list_head avail;
-	bool avail_busy;
 	struct work_struct work;
 };
 

@@ -93,9 +93,8 @@ void zpci_recovery_error(struct zpci_ccdf_err *data,
 	scoped_guard(spinlock_irqsave, &zpe->lock) {
 		/* What may be out of date must not hide what is not. */
 		if (report != PCI_REPORT_UNSURE || !zpe->reported ||
-		    !zpe->sure) {
+		    !handle_is_current(zpe, zpe->fh)) {
 			zpe->reported = true;
-			zpe->sure = report != PCI_REPORT_UNSURE;
 			zpe->fh = ccdf->fh;
 			zpe->pec = ccdf->pec;
 		}
@@ -133,17 +132,19 @@ static void publish(struct zpci_pe *zpe, u16 pec)
 	}
 }
 
-/* Does what the event leads to wait for a driver, or for an event before? */
-static bool may_block(struct zpci_pe *zpe, u16 pec)
+/*
+ * Does what the event leads to take the rescan/remove lock, or call a driver?
+ * PEC 0x306 does not: it is about functions that no driver has seen.
+ */
+static bool may_block(u16 pec)
 {
 	switch (pec) {
+	case PEC_CONFIGURED:
+	case PEC_STANDBY:
 	case PEC_DECONFIGURE:
 	case PEC_DECONFIGURED:
 	case PEC_RESERVED:
 		return true;
-	case PEC_CONFIGURED:
-	case PEC_STANDBY:
-		return zpe->avail_busy || !list_empty(&zpe->avail);
 	default:
 		return false;
 	}
@@ -152,19 +153,18 @@ static bool may_block(struct zpci_pe *zpe, u16 pec)
 static bool queue_avail(struct zpci_pe *zpe, struct zpci_ccdf *ccdf,
 			void (*upstream)(struct zpci_ccdf_avail *ccdf))
 {
-	struct zpci_avail *avail = kmalloc(sizeof(*avail), GFP_KERNEL);
+	struct zpci_avail *avail;
 
+	if (!may_block(ccdf->pec))
+		return false;
+	/* Reclaim may wait for the very disk that an event is about. */
+	avail = kmalloc(sizeof(*avail), GFP_NOWAIT | __GFP_NOWARN);
 	if (!avail)
 		return false;
 	avail->ccdf = *ccdf;
 	avail->upstream = upstream;
-	scoped_guard(spinlock_irqsave, &zpe->lock) {
-		if (!may_block(zpe, ccdf->pec)) {
-			kfree(avail);
-			return false;
-		}
+	scoped_guard(spinlock_irqsave, &zpe->lock)
 		list_add_tail(&avail->node, &zpe->avail);
-	}
 	queue_work(avail_wq, &zpe->work);
 	return true;
 }
@@ -179,7 +179,7 @@ static bool queue_avail(struct zpci_pe *zpe, struct zpci_ccdf *ccdf,
  * is off the function, after the events that came before.
  *
  * Context: kmcheck, with crw_handler_mutex held.  Does not wait for a driver,
- * unless memory is short.
+ * unless memory is short or the function was never a PCI device.
  */
 void zpci_recovery_availability(struct zpci_ccdf_avail *data,
 				void (*upstream)(struct zpci_ccdf_avail *ccdf))
@@ -208,7 +208,6 @@ void zpci_pe_avail_work(struct work_struct *work)
 							 struct zpci_avail, node);
 			if (avail)
 				list_del(&avail->node);
-			zpe->avail_busy = avail;
 		}
 		if (!avail)
 			return;

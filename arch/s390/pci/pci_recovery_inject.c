@@ -17,6 +17,7 @@
 
 #define pr_fmt(fmt) "pci_recovery_inject: " fmt
 
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -80,9 +81,10 @@ static int __init inject_init(void)
 
 	/* With pci_recovery=off, too: that is how the two are compared. */
 	if (!dir)
-		dir = debugfs_create_dir("pci_recovery", NULL);
+		dir = dget(debugfs_create_dir("pci_recovery", NULL));
 	inject_file = debugfs_create_file("inject", 0200, dir, NULL,
 					  &inject_fops);
+	dput(dir);
 	return 0;
 }
 module_init(inject_init);

@@ -160,6 +160,14 @@ static enum pci_recovery_verdict rescan(struct pci_episode *ep)
 	ktime_t begin;
 	int ret;
 
+	/* remove() is not to run with the locks held that the rescan takes. */
+	for_each_fn(ep, fn) {
+		if (fn->driver && !fn->unbound && fn->plan != PCI_FN_LEFT)
+			fn->plan = PCI_FN_REBIND;
+	}
+	if (pci_recovery_unbind(ep))
+		return PCI_GIVE_UP;
+
 	fn = list_first_entry(&ep->fns, struct pci_pe_fn, step);
 	begin = pci_step_begin(ep, fn, PCI_STEP_RESCAN);
 	ret = ep->pe->ops->rescan(ep->pe);
@@ -197,13 +205,17 @@ static enum pci_recovery_outcome resume(struct pci_episode *ep)
 {
 	struct pci_pe *pe = ep->pe;
 
+	if (!pci_pe_move(pe, PCI_PE_LIVE))
+		return PCI_RECOVERY_GONE;
 	/* Unless another error has been reported in the meantime. */
-	pci_pe_move(pe, PCI_PE_LIVE);
 	if (test_bit(PE_REPORTED, &pe->flags))
 		pci_pe_move(pe, PCI_PE_FROZEN);
-	if (ep->rung != PCI_RUNG_RESCAN)
-		pci_recovery_notify(ep, PCI_STEP_RESUME);
-	return pci_fn_failed(ep) ? PCI_RECOVERY_FAILED : PCI_RECOVERY_RECOVERED;
+	if (ep->rung == PCI_RUNG_RESCAN)
+		return PCI_RECOVERY_RECOVERED;
+	if (pci_recovery_notify(ep, PCI_STEP_RESUME) == PCI_STOP)
+		return PCI_RECOVERY_GONE;
+	return pci_recovery_tell_failed(ep) ? PCI_RECOVERY_FAILED :
+					      PCI_RECOVERY_RECOVERED;
 }
 
 /* Everyone is told that it is over, and nothing is tried any more. */
@@ -211,10 +223,11 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
 
-	pci_pe_move(ep->pe, PCI_PE_FAILED);
+	if (!pci_pe_move(ep->pe, PCI_PE_FAILED))
+		return PCI_RECOVERY_GONE;
 	for_each_fn(ep, fn)
 		fn->plan = PCI_FN_FAIL;
-	pci_fn_failed(ep);
+	pci_recovery_tell_failed(ep);
 	return PCI_RECOVERY_FAILED;
 }
 
@@ -233,7 +246,9 @@ static enum pci_recovery_outcome recover(struct pci_episode *ep)
 	enum pci_recovery_verdict verdict;
 
 	if (ep->release) {
-		pci_recovery_release_fns(ep);
+		/* Unless another device has come in its place. */
+		if (pci_pe_dead(ep->pe))
+			pci_recovery_release_fns(ep);
 		return PCI_RECOVERY_GONE;
 	}
 	verdict = pci_recovery_freeze(ep);

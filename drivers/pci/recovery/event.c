@@ -57,6 +57,10 @@ void pci_pe_withdraw(struct pci_pe *pe)
 	if (atomic_cmpxchg(&pe->state, PCI_PE_FROZEN, PCI_PE_LIVE) ==
 	    PCI_PE_FROZEN)
 		wake_up_var(&pe->state);
+	/* Another report may have published the contrary in between. */
+	if (test_bit(PE_REPORTED, &pe->flags) &&
+	    pci_pe_move(pe, PCI_PE_FROZEN))
+		pci_pe_publish(pe, pci_channel_io_frozen);
 }
 
 /**
@@ -80,6 +84,7 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 	if (report == PCI_REPORT_PERMANENT)
 		set_bit(PE_PERMANENT, &pe->flags);
 	set_bit(PE_REPORTED, &pe->flags);
+	smp_mb__after_atomic();
 
 	if (report != PCI_REPORT_UNSURE) {
 		old = PCI_PE_LIVE;
@@ -93,15 +98,16 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 EXPORT_SYMBOL_GPL(pci_recovery_report);
 
 /**
- * pci_pe_busy - is a PE being recovered, or about to be?
+ * pci_pe_busy - is anything the matter with a PE?
  * @pe: the PE
  *
  * Context: Any.
- * Return: true if an error is not dealt with yet, or an episode is running.
+ * Return: true if it has an error that is not dealt with, an episode is
+ * running, or it was given up.
  */
 bool pci_pe_busy(struct pci_pe *pe)
 {
-	return READ_ONCE(pe->running) || pci_pe_state(pe) == PCI_PE_FROZEN;
+	return READ_ONCE(pe->running) || pci_pe_state(pe) != PCI_PE_LIVE;
 }
 
 /**
@@ -124,6 +130,8 @@ EXPORT_SYMBOL_GPL(pci_recovery_gone);
 
 static bool released(struct pci_pe *pe)
 {
+	/* take() moves from the one to the other under the lock. */
+	guard(spinlock_irq)(&pe->lock);
 	return !test_bit(PE_RELEASE, &pe->flags) && !READ_ONCE(pe->running);
 }
 
@@ -247,7 +255,9 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 	else
 		ep->reported = repeat;
 	ep->requested = test_and_clear_bit(PE_REQUESTED, &pe->flags);
-	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags);
+	/* As much as the report that it came with. */
+	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags) &&
+			ep->reported;
 	ep->release = test_and_clear_bit(PE_RELEASE, &pe->flags);
 	if (!ep->reported && !ep->requested && !ep->permanent && !ep->release) {
 		spin_unlock_irq(&pe->lock);
@@ -273,8 +283,17 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 {
 	struct pci_pe_fn *fn;
 
+	struct pci_dev *pdev;
+
 	if (!ep->announced)
 		return;
+	if (ep->rung == PCI_RUNG_RESCAN) {
+		pdev = pci_pe_get_dev(ep->pe);
+		if (pdev)
+			pci_uevent_ers(pdev, PCI_ERS_RESULT_RECOVERED);
+		pci_dev_put(pdev);
+		return;
+	}
 	for_each_fn(ep, fn) {
 		pci_ers_result_t result = PCI_ERS_RESULT_RECOVERED;
 
@@ -326,7 +345,9 @@ void pci_recovery_done(struct pci_episode *ep,
 		list_del(&fn->step);
 		pci_fn_unpin(fn);
 		pci_fn_bar(fn, false);
-		fn->unbound = false;
+		/* After a failure an operator gets the driver back, too. */
+		if (outcome != PCI_RECOVERY_FAILED)
+			fn->unbound = false;
 		pci_fn_put(fn);
 	}
 
@@ -341,5 +362,6 @@ void pci_recovery_done(struct pci_episode *ep,
 	WRITE_ONCE(pe->episodes, pe->episodes + 1);
 	WRITE_ONCE(pe->running, false);
 	spin_unlock_irq(&pe->lock);
+	smp_mb(); /* wake_up_var() looks for waiters without a lock */
 	wake_up_var(&pe->episodes);
 }

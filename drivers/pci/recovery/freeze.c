@@ -10,14 +10,14 @@
 #include "recovery.h"
 
 /* Under the platform's lock: 0, -ENODEV if the PE is not configured, or @op's. */
-static int locked(struct pci_episode *ep, enum pci_step step,
-		  int (*op)(struct pci_pe *pe))
+int pci_recovery_locked(struct pci_episode *ep, enum pci_step step,
+			int (*op)(struct pci_episode *ep))
 {
 	struct pci_pe *pe = ep->pe;
 	ktime_t begin;
 	int ret;
 
-	pci_watch_begin(ep, NULL, "wait for a lock", pci_recovery_rescue_ms);
+	pci_watch_wait(ep, NULL);
 	ret = pe->ops->lock(pe);
 	pci_watch_end(ep);
 	if (ret)
@@ -26,11 +26,26 @@ static int locked(struct pci_episode *ep, enum pci_step step,
 		ret = -ENODEV;
 	} else {
 		begin = pci_step_begin(ep, NULL, step);
-		ret = op(pe);
+		ret = op(ep);
 		pci_step_end(ep, NULL, step, begin, ret);
 	}
 	pe->ops->unlock(pe);
 	return ret;
+}
+
+static int freeze(struct pci_episode *ep)
+{
+	return ep->pe->ops->freeze(ep->pe);
+}
+
+static int thaw_mmio(struct pci_episode *ep)
+{
+	return ep->pe->ops->thaw_mmio(ep->pe);
+}
+
+static int thaw_dma(struct pci_episode *ep)
+{
+	return ep->pe->ops->thaw_dma(ep->pe);
 }
 
 /* Is the PE there, isolated, and the report that led here not stale? */
@@ -40,7 +55,7 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 
 	if (pci_pe_dead(pe) || list_empty(&ep->fns))
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
-	switch (locked(ep, PCI_STEP_FREEZE, pe->ops->freeze)) {
+	switch (pci_recovery_locked(ep, PCI_STEP_FREEZE, freeze)) {
 	case -ENODEV:
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	case -ESTALE:
@@ -49,11 +64,15 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 			break;
 		return pci_recovery_stop(ep, PCI_RECOVERY_STALE);
 	case -EIO:
-		ep->permanent = true;
+		/* Nor does what the platform thinks of it keep him from it. */
+		ep->permanent = !ep->requested;
 		break;
 	default:
 		break;
 	}
+	/* It may have been unsure until now. */
+	if (ep->reported && pci_pe_move(pe, PCI_PE_FROZEN))
+		pci_pe_publish(pe, pci_channel_io_frozen);
 	if (pe->ops->refuse(pe) ||
 	    (!ep->requested && !READ_ONCE(pe->auto_recover)))
 		return pci_recovery_stop(ep, PCI_RECOVERY_REFUSED);
@@ -73,6 +92,10 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 	/* Not pci_dev_set_io_state(): a failure was for good only until now. */
 	for_each_fn(ep, fn)
 		WRITE_ONCE(fn->pdev->error_state, pci_channel_io_frozen);
+	if (pci_pe_dead(ep->pe)) {
+		pci_pe_publish(ep->pe, pci_channel_io_perm_failure);
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	}
 	ep->announced = true;
 	for_each_fn(ep, fn) {
 		if (pci_dev_is_added(fn->pdev))
@@ -93,7 +116,7 @@ enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
 {
 	enum pci_recovery_verdict verdict;
 
-	if (locked(ep, PCI_STEP_THAW_MMIO, ep->pe->ops->thaw_mmio))
+	if (pci_recovery_locked(ep, PCI_STEP_THAW_MMIO, thaw_mmio))
 		return PCI_RESET;
 	verdict = pci_recovery_notify(ep, PCI_STEP_MMIO_ENABLED);
 	if (verdict != PCI_GO_ON)
@@ -101,7 +124,7 @@ enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
 	/* With DMA stopped it should not be able to fail, but it has. */
 	if (ep->pe->ops->state(ep->pe) == PCI_PE_HW_FROZEN)
 		return PCI_RESET;
-	if (locked(ep, PCI_STEP_THAW_DMA, ep->pe->ops->thaw_dma))
+	if (pci_recovery_locked(ep, PCI_STEP_THAW_DMA, thaw_dma))
 		return PCI_RESET;
 	pci_pe_publish(ep->pe, pci_channel_io_normal);
 	if (pci_recovery_refrozen(ep)) {
@@ -123,7 +146,7 @@ int pci_recovery_revive(struct pci_episode *ep)
 	case PCI_PE_HW_MMIO:
 		return 0;
 	case PCI_PE_HW_FROZEN:
-		if (!locked(ep, PCI_STEP_REVIVE, ep->pe->ops->thaw_mmio))
+		if (!pci_recovery_locked(ep, PCI_STEP_REVIVE, thaw_mmio))
 			return 0;
 		fallthrough;
 	default:

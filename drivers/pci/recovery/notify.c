@@ -13,8 +13,9 @@
 
 #include "recovery.h"
 
-/* Between two tries to get a device lock, in ms. */
-#define BACKOFF 5
+/* Between two tries to get a device lock, in ms: at first, and at most. */
+#define BACKOFF_MIN 5
+#define BACKOFF_MAX 1000
 
 /*
  * Keep @fn from leaving, and its driver from changing.  -ENODEV if it has
@@ -25,19 +26,23 @@
  */
 int pci_fn_lock(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
+	unsigned int backoff = BACKOFF_MIN;
 	int ret = 0;
 
-	pci_watch_begin(ep, fn, "wait for a lock", pci_recovery_rescue_ms);
+	pci_watch_wait(ep, fn);
 	for (;;) {
 		pci_window_enter(ep);
-		if (pci_pe_dead(ep->pe) || !pci_dev_is_added(fn->pdev)) {
+		if (pci_pe_dead(ep->pe) || READ_ONCE(fn->left)) {
 			ret = -ENODEV;
 			break;
 		}
-		if (device_trylock(&fn->pdev->dev))
+		/* Not added: about to be, or about to leave. */
+		if (pci_dev_is_added(fn->pdev) &&
+		    device_trylock(&fn->pdev->dev))
 			break;
 		pci_window_leave(ep);
-		msleep(BACKOFF);
+		msleep(backoff);
+		backoff = min(2 * backoff, BACKOFF_MAX);
 	}
 	if (ret)
 		pci_window_leave(ep);
@@ -75,6 +80,7 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	else
 		pci_fn_bar(fn, true);
 
+	fn->unbound = fn->unbound && !fn->driver;
 	if (!fn->driver)
 		fn->plan = PCI_FN_RIDE;
 	else if (aware(fn) && !ep->retry)
@@ -154,9 +160,7 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 	ktime_t begin;
 
 	if (to_pci_driver(fn->pdev->dev.driver) != fn->driver) {
-		/* It was unbound; barring kept every other from binding. */
-		pci_fn_unpin(fn);
-		fn->plan = PCI_FN_RIDE;
+		pci_fn_changed(fn);
 		return PCI_NO_OPINION;
 	}
 	if (!has_callback(fn, callback)) {
@@ -243,7 +247,7 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 }
 
 /* Tell those who failed that it is for good; true if there are any. */
-bool pci_fn_failed(struct pci_episode *ep)
+bool pci_recovery_tell_failed(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
 	bool failed = false;

@@ -232,6 +232,7 @@ static void fn_del(struct pci_dev *pdev)
 
 	spin_lock_irq(&fn->pe->lock);
 	list_del_rcu(&fn->node);
+	WRITE_ONCE(fn->left, true);
 	/* An episode under way may give up, and waiters with it. */
 	if (list_empty(&fn->pe->fns))
 		pci_pe_move(fn->pe, PCI_PE_DEAD);
@@ -239,6 +240,18 @@ static void fn_del(struct pci_dev *pdev)
 
 	queue_rcu_work(pci_recovery_aux_wq, &fn->release);
 	pci_fn_put(fn);
+}
+
+/*
+ * A driver is about to be unbound, by whomever.  Its remove() may wait for a
+ * register of a frozen device to change, which reads all-ones, with every lock
+ * there is: let MMIO answer.  DMA stays as it is.
+ */
+static void fn_revive(struct pci_pe *pe)
+{
+	if (pci_pe_state(pe) != PCI_PE_LIVE &&
+	    pe->ops->state(pe) == PCI_PE_HW_FROZEN)
+		pe->ops->thaw_mmio(pe);
 }
 
 static int pe_notify(struct notifier_block *nb, unsigned long action,
@@ -255,6 +268,13 @@ static int pe_notify(struct notifier_block *nb, unsigned long action,
 		fn = pci_fn_find(pdev);
 		if (fn) {
 			pci_stash_take(fn);
+			pci_fn_put(fn);
+		}
+		break;
+	case BUS_NOTIFY_UNBIND_DRIVER:
+		fn = pci_fn_find(pdev);
+		if (fn) {
+			fn_revive(fn->pe);
 			pci_fn_put(fn);
 		}
 		break;

@@ -53,40 +53,55 @@ static void unbind_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	fn->unbound = true;
 }
 
-/* Is @fn there, and bound to the driver that the episode began with? */
+/*
+ * Under the device lock: the driver is not the one that the episode knows.
+ * Whoever unbound it by hand shall find it so; a driver that was bound
+ * meanwhile knows of no error and is rebound.
+ */
+void pci_fn_changed(struct pci_pe_fn *fn)
+{
+	pci_fn_unpin(fn);
+	pci_fn_pin(fn);
+	fn->unbound = false;
+	fn->plan = fn->driver ? PCI_FN_REBIND : PCI_FN_RIDE;
+}
+
+/* Is @fn there, and is there a driver to take off it? */
 static bool still_bound(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
-	bool bound;
-
 	if (pci_fn_lock(ep, fn)) {
 		fn->plan = PCI_FN_LEFT;
 		return false;
 	}
-	bound = to_pci_driver(fn->pdev->dev.driver) == fn->driver;
+	if (to_pci_driver(fn->pdev->dev.driver) != fn->driver)
+		pci_fn_changed(fn);
 	pci_fn_unlock(ep, fn);
-	if (!bound) {
-		/* Somebody unbound it by hand, and shall find it so. */
-		pci_fn_unpin(fn);
-		fn->plan = PCI_FN_RIDE;
-	}
-	return bound;
+	return fn->driver;
 }
 
-/* Take the drivers that are to be rebound off their functions. */
-void pci_recovery_unbind(struct pci_episode *ep)
+/*
+ * Take the drivers that are to be rebound off their functions.  Not if the
+ * device cannot be revived: remove() would wait for it for ever.
+ */
+int pci_recovery_unbind(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
 	bool revived = false;
+	int ret;
 
 	for_each_fn(ep, fn) {
 		if (fn->plan != PCI_FN_REBIND || fn->unbound)
 			continue;
-		if (!revived)
-			pci_recovery_revive(ep);
+		if (!revived) {
+			ret = pci_recovery_revive(ep);
+			if (ret)
+				return ret;
+		}
 		revived = true;
 		if (still_bound(ep, fn))
 			unbind_fn(ep, fn);
 	}
+	return 0;
 }
 
 /* Would the driver core bind the driver that was unbound, by itself? */
@@ -94,6 +109,7 @@ static bool still_wanted(struct pci_pe_fn *fn)
 {
 	struct device_driver *drv = &fn->driver->driver;
 
+	guard(device)(&fn->pdev->dev);
 	return drv->bus->match(&fn->pdev->dev, drv);
 }
 
@@ -118,6 +134,17 @@ static int attach(struct pci_pe_fn *fn)
 	return ret < 0 && ret != -EPROBE_DEFER ? ret : 0;
 }
 
+/* A probe failed: as before it, and another driver that was faster goes. */
+static void bar_again(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	if (pci_fn_lock(ep, fn))
+		return;
+	pci_fn_bar(fn, true);
+	if (fn->pdev->dev.driver)
+		pci_fn_changed(fn);
+	pci_fn_unlock(ep, fn);
+}
+
 /* Bind what was unbound; PCI_RESET if a probe fails. */
 enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep)
 {
@@ -139,6 +166,7 @@ enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep)
 		ret = attach(fn);
 		pci_step_end(ep, fn, PCI_STEP_BIND, begin, ret);
 		if (ret) {
+			bar_again(ep, fn);
 			ep->depth = PCI_PE_RESET_FUNDAMENTAL;
 			return PCI_RESET;
 		}
@@ -155,7 +183,7 @@ void pci_recovery_release_fns(struct pci_episode *ep)
 	ktime_t begin;
 
 	for_each_fn(ep, fn) {
-		pci_watch_begin(ep, fn, "wait for a lock", pci_recovery_rescue_ms);
+		pci_watch_wait(ep, fn);
 		device_lock(&fn->pdev->dev);
 		pci_watch_end(ep);
 		pci_fn_pin(fn);

@@ -68,11 +68,12 @@ enum pci_fn_plan {
  * @stash: config space as it was before any driver touched it; written once,
  *	before the first driver binds, or by the worker if none ever did
  * @serial: device serial number, or 0; written with @stash
+ * @left: the function is not in @pe any more
  * @step: in pci_episode.fns; this and all below is the worker's
  * @driver: bound when the episode began, or NULL
  * @driver_name: of @driver, kept for the trace
  * @pinned: a reference to the module of @driver is held
- * @unbound: the episode took @driver off the function
+ * @unbound: an episode took the driver off the function and did not bind it
  * @barred: the episode keeps drivers from binding
  * @plan: see enum pci_fn_plan
  * @verdict: what it last voted
@@ -86,6 +87,7 @@ struct pci_pe_fn {
 	struct rcu_work release;
 	struct pci_saved_state *stash;
 	u64 serial;
+	bool left;
 
 	struct list_head step;
 	struct pci_driver *driver;
@@ -208,12 +210,11 @@ pci_verdict_merge(enum pci_recovery_verdict a, enum pci_recovery_verdict b)
 int pci_window_init(void);
 void pci_window_enter(struct pci_episode *ep);
 void pci_window_leave(struct pci_episode *ep);
-void pci_window_expel(struct pci_episode *ep);
+void pci_window_exit(struct pci_episode *ep);
 
 /* watch.c: the step under way, its trace event, its deadline */
 void pci_watch_init(struct pci_recovery_watch *watch);
-void pci_watch_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
-		     const char *step, unsigned int rescue_ms);
+void pci_watch_wait(struct pci_episode *ep, struct pci_pe_fn *fn);
 void pci_watch_end(struct pci_episode *ep);
 void pci_watch_stop(struct pci_episode *ep);
 bool pci_watch_stalled(struct pci_pe *pe, char *buf, size_t size);
@@ -223,6 +224,8 @@ int pci_step_end(struct pci_episode *ep, struct pci_pe_fn *fn,
 		 enum pci_step step, ktime_t begin, int result);
 
 /* freeze.c: isolate, and thaw again without a reset */
+int pci_recovery_locked(struct pci_episode *ep, enum pci_step step,
+			int (*op)(struct pci_episode *ep));
 enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep);
@@ -232,7 +235,7 @@ bool pci_recovery_refrozen(struct pci_episode *ep);
 /* notify.c: the drivers */
 int pci_fn_lock(struct pci_episode *ep, struct pci_pe_fn *fn);
 void pci_fn_unlock(struct pci_episode *ep, struct pci_pe_fn *fn);
-bool pci_fn_failed(struct pci_episode *ep);
+bool pci_recovery_tell_failed(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 					      enum pci_step callback);
@@ -242,12 +245,13 @@ enum pci_recovery_verdict pci_recovery_reset(struct pci_episode *ep);
 int pci_recovery_reset_pe(struct pci_episode *ep);
 
 /* rebind.c: for drivers without handlers */
-void pci_recovery_unbind(struct pci_episode *ep);
+int pci_recovery_unbind(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep);
 void pci_recovery_release_fns(struct pci_episode *ep);
 void pci_fn_bar(struct pci_pe_fn *fn, bool bar);
 void pci_fn_pin(struct pci_pe_fn *fn);
 void pci_fn_unpin(struct pci_pe_fn *fn);
+void pci_fn_changed(struct pci_pe_fn *fn);
 
 /* stash.c: config space as it was before any driver */
 void pci_stash_take(struct pci_pe_fn *fn);

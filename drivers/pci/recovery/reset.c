@@ -18,26 +18,9 @@
 
 #include "recovery.h"
 
-static int platform_reset(struct pci_episode *ep, enum pci_step step)
+static int reset_op(struct pci_episode *ep)
 {
-	struct pci_pe *pe = ep->pe;
-	ktime_t begin;
-	int ret;
-
-	pci_watch_begin(ep, NULL, "wait for a lock", pci_recovery_rescue_ms);
-	ret = pe->ops->lock(pe);
-	pci_watch_end(ep);
-	if (ret)
-		return ret;
-	if (pci_pe_dead(pe)) {
-		ret = -ENODEV;
-	} else {
-		begin = pci_step_begin(ep, NULL, step);
-		ret = pe->ops->reset(pe, ep->depth);
-		pci_step_end(ep, NULL, step, begin, ret);
-	}
-	pe->ops->unlock(pe);
-	return ret;
+	return ep->pe->ops->reset(ep->pe, ep->depth);
 }
 
 /* Reset the PE, as deep as it has come to.  -ENODEV if it is gone. */
@@ -46,12 +29,15 @@ int pci_recovery_reset_pe(struct pci_episode *ep)
 	bool deep = ep->depth == PCI_PE_RESET_FUNDAMENTAL;
 	int ret;
 
-	ret = platform_reset(ep, deep ? PCI_STEP_DEEP_RESET : PCI_STEP_RESET);
+	ret = pci_recovery_locked(ep, deep ? PCI_STEP_DEEP_RESET :
+					     PCI_STEP_RESET, reset_op);
 	if (ret)
 		return ret;
 	/* The reset undoes what the watchdog did to the device. */
 	clear_bit(PE_RESCUED, &ep->pe->flags);
 	pci_pe_publish(ep->pe, pci_channel_io_normal);
+	if (pci_recovery_refrozen(ep))
+		pci_pe_publish(ep->pe, pci_channel_io_frozen);
 	return 0;
 }
 
@@ -122,9 +108,10 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	enum pci_recovery_verdict verdict;
 	int ret;
 
-	pci_recovery_unbind(ep);
+	ret = pci_recovery_unbind(ep);
 	rung_reached(ep);
-	ret = pci_recovery_reset_pe(ep);
+	if (!ret)
+		ret = pci_recovery_reset_pe(ep);
 	if (!ret)
 		ret = restore(ep);
 	if (ret == -ENODEV) {

@@ -100,6 +100,18 @@ static void quiesce_msi(struct pci_dev *pdev)
 	}
 }
 
+/* The buffer is still good when somebody restored from it by hand. */
+static int restore_unsaved(struct pci_pe_fn *fn)
+{
+	u32 id = fn->pdev->saved_config_space[0];
+
+	if (fn->driver || !id || PCI_POSSIBLE_ERROR(id))
+		return -ENODATA;
+	pci_restore_state(fn->pdev);
+	quiesce_msi(fn->pdev);
+	return 0;
+}
+
 /* A function without a driver, after a reset: as after a scan. */
 int pci_stash_restore(struct pci_pe_fn *fn)
 {
@@ -107,7 +119,7 @@ int pci_stash_restore(struct pci_pe_fn *fn)
 	int ret;
 
 	if (!stash)
-		return -ENODATA;
+		return restore_unsaved(fn);
 	ret = pci_load_saved_state(fn->pdev, stash);
 	if (ret)
 		return ret;
@@ -123,7 +135,9 @@ void pci_running_restore(struct pci_pe_fn *fn)
 	struct pci_dev *pdev = fn->pdev;
 
 	pci_restore_state(pdev);
-	if (pci_reenable_device(pdev))
+	/* Not pci_reenable_device(): s390 would set up its debugfs again. */
+	if (pci_is_enabled(pdev) &&
+	    pci_enable_resources(pdev, (1 << PCI_NUM_RESOURCES) - 1))
 		pci_warn(pdev, "cannot enable the device again\n");
 	if (pdev->is_busmaster)
 		pci_set_master(pdev);

@@ -23,6 +23,19 @@
 
 #define RESCUES 4
 
+/**
+ * struct pci_watched - what the watchdog is to know of a step
+ * @name: for the log
+ * @meant: as far as this the device is meant to be frozen during the step
+ * @lock: the step waits for a lock, maybe one that a remove() holds which waits
+ *	for this device
+ */
+struct pci_watched {
+	const char *name;
+	enum pci_pe_hw_state meant;
+	bool lock;
+};
+
 static struct pci_pe *watch_pe(struct pci_recovery_watch *watch)
 {
 	return container_of(watch, struct pci_pe, watch);
@@ -43,7 +56,7 @@ static void watch_overrun(struct pci_recovery_watch *watch,
 	lockdep_assert_held(&watch->lock);
 
 	WRITE_ONCE(watch->overran, true);
-	pci_window_expel(watch->ep);
+	pci_window_exit(watch->ep);
 	pr_err("%s: %s%s%s still running after %u.%u s\n",
 	       first_name(pe, pdev), watch->driver, *watch->driver ? " " : "",
 	       watch->step, ms / 1000, ms % 1000 / 100);
@@ -51,21 +64,39 @@ static void watch_overrun(struct pci_recovery_watch *watch,
 				*watch->driver ? watch->driver : "-",
 				PCI_STEP_STALL, -ETIMEDOUT,
 				1000ULL * ms);
+	smp_mb(); /* wake_up_var() looks for waiters without a lock */
 	wake_up_var(&pe->episodes);
 }
 
-/* Thaw one step further, if the hardware is frozen. */
-static void watch_rescue(struct pci_pe *pe, u32 episode, const char *driver,
-			 struct pci_dev *pdev)
+/* Is somebody inside a function of @pe, when it is not the worker? */
+static bool watch_occupied(struct pci_pe *pe)
+{
+	struct pci_pe_fn *fn;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(fn, &pe->fns, node) {
+		if (mutex_is_locked(&fn->pdev->dev.mutex))
+			return true;
+	}
+	return false;
+}
+
+/* Thaw one step further, if the hardware is frozen further than it should. */
+static void watch_rescue(struct pci_pe *pe, const struct pci_watched *what,
+			 u32 episode, const char *driver, struct pci_dev *pdev)
 {
 	ktime_t begin = ktime_get();
 	int ret;
 
+	if (what->lock && !watch_occupied(pe))
+		return;
 	switch (pe->ops->state(pe)) {
 	case PCI_PE_HW_FROZEN:
 		ret = pe->ops->thaw_mmio(pe);
 		break;
 	case PCI_PE_HW_MMIO:
+		if (what->meant != PCI_PE_HW_NORMAL)
+			return;
 		ret = pe->ops->thaw_dma(pe);
 		if (!ret)
 			pci_pe_publish(pe, pci_channel_io_normal);
@@ -91,8 +122,8 @@ static void watch_work(struct work_struct *work)
 	struct pci_dev *pdev = pci_pe_get_dev(pe);
 	unsigned long limit = msecs_to_jiffies(pci_recovery_callback_ms);
 	unsigned long spent, next;
+	const struct pci_watched *what = NULL;
 	char driver[sizeof(watch->driver)];
-	bool rescue = false;
 	u32 episode = 0;
 
 	spin_lock_irq(&watch->lock);
@@ -107,7 +138,7 @@ static void watch_work(struct work_struct *work)
 	if (spent >= watch->rescue_after * (watch->rescues + 1) &&
 	    watch->rescues < RESCUES) {
 		watch->rescues++;
-		rescue = true;
+		what = watch->what;
 		episode = watch->ep->id;
 		strscpy(driver, watch->driver);
 	}
@@ -117,8 +148,8 @@ static void watch_work(struct work_struct *work)
 	queue_delayed_work(pci_recovery_aux_wq, &watch->work, max(next, 1UL));
 	spin_unlock_irq(&watch->lock);
 
-	if (rescue)
-		watch_rescue(pe, episode, driver, pdev);
+	if (what)
+		watch_rescue(pe, what, episode, driver, pdev);
 	pci_dev_put(pdev);
 }
 
@@ -128,30 +159,28 @@ void pci_watch_init(struct pci_recovery_watch *watch)
 	INIT_DELAYED_WORK(&watch->work, watch_work);
 }
 
-/*
- * The worker begins something that may take long.  @rescue_ms: how long the
- * device may be frozen under it, or 0 where it is meant to be frozen, until
- * the limit of the step.
- */
-void pci_watch_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
-		     const char *step, unsigned int rescue_ms)
+static void watch_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
+			const struct pci_watched *what)
 {
 	struct pci_recovery_watch *watch = &ep->pe->watch;
 	unsigned int limit = pci_recovery_callback_ms;
+	unsigned int rescue = pci_recovery_rescue_ms;
 
-	if (!rescue_ms)
-		rescue_ms = limit;
+	/* Where it is meant to be frozen, only when the step is overdue. */
+	if (what->meant == PCI_PE_HW_FROZEN)
+		rescue = limit;
 	spin_lock_irq(&watch->lock);
 	watch->ep = ep;
-	watch->step = step;
+	watch->what = what;
+	watch->step = what->name;
 	strscpy(watch->driver, fn && fn->driver ? fn->driver_name : "");
 	watch->since = jiffies;
-	watch->rescue_after = max(msecs_to_jiffies(rescue_ms), 1UL);
+	watch->rescue_after = max(msecs_to_jiffies(rescue), 1UL);
 	WRITE_ONCE(watch->overran, false);
 	watch->rescues = 0;
 	spin_unlock_irq(&watch->lock);
 	mod_delayed_work(pci_recovery_aux_wq, &watch->work,
-			 msecs_to_jiffies(min(rescue_ms, limit)));
+			 msecs_to_jiffies(min(rescue, limit)));
 }
 
 void pci_watch_end(struct pci_episode *ep)
@@ -188,37 +217,42 @@ bool pci_watch_stalled(struct pci_pe *pe, char *buf, size_t size)
 	return true;
 }
 
-/* What the watchdog says of a step, and whether it is meant to be frozen. */
-static const struct {
-	const char *name;
-	bool frozen;
-} watched[] = {
-	[PCI_STEP_FREEZE]		= { "freeze" },
-	[PCI_STEP_ERROR_DETECTED]	= { "->error_detected()", true },
-	[PCI_STEP_THAW_MMIO]		= { "thaw of MMIO", true },
-	[PCI_STEP_MMIO_ENABLED]		= { "->mmio_enabled()" },
-	[PCI_STEP_THAW_DMA]		= { "thaw of DMA", true },
-	[PCI_STEP_REVIVE]		= { "revival", true },
-	[PCI_STEP_UNBIND]		= { "->remove()" },
-	[PCI_STEP_RESET]		= { "reset", true },
-	[PCI_STEP_DEEP_RESET]		= { "deep reset", true },
-	[PCI_STEP_RESTORE]		= { "restore" },
-	[PCI_STEP_SLOT_RESET]		= { "->slot_reset()" },
-	[PCI_STEP_BIND]			= { "->probe()" },
-	[PCI_STEP_RESUME]		= { "->resume()" },
-	[PCI_STEP_RESCAN]		= { "rescan" },
-	[PCI_STEP_PERM_FAILURE]		= { "->error_detected()", true },
-	[PCI_STEP_STALL]		= { },
-	[PCI_STEP_RESCUE]		= { },
+static const struct pci_watched watched[] = {
+	[PCI_STEP_FREEZE]	= { "freeze", PCI_PE_HW_FROZEN },
+	[PCI_STEP_ERROR_DETECTED] = { "->error_detected()", PCI_PE_HW_FROZEN },
+	[PCI_STEP_THAW_MMIO]	= { "thaw of MMIO", PCI_PE_HW_FROZEN },
+	[PCI_STEP_MMIO_ENABLED]	= { "->mmio_enabled()", PCI_PE_HW_MMIO },
+	[PCI_STEP_THAW_DMA]	= { "thaw of DMA", PCI_PE_HW_FROZEN },
+	[PCI_STEP_REVIVE]	= { "revival", PCI_PE_HW_FROZEN },
+	[PCI_STEP_UNBIND]	= { "->remove()", PCI_PE_HW_NORMAL },
+	[PCI_STEP_RESET]	= { "reset", PCI_PE_HW_FROZEN },
+	[PCI_STEP_DEEP_RESET]	= { "deep reset", PCI_PE_HW_FROZEN },
+	[PCI_STEP_RESTORE]	= { "restore", PCI_PE_HW_NORMAL },
+	[PCI_STEP_SLOT_RESET]	= { "->slot_reset()", PCI_PE_HW_NORMAL },
+	[PCI_STEP_BIND]		= { "->probe()", PCI_PE_HW_NORMAL },
+	[PCI_STEP_RESUME]	= { "->resume()", PCI_PE_HW_NORMAL },
+	[PCI_STEP_RESCAN]	= { "rescan", PCI_PE_HW_NORMAL },
+	[PCI_STEP_PERM_FAILURE]	= { "->error_detected()", PCI_PE_HW_FROZEN },
+	[PCI_STEP_STALL]	= { },
+	[PCI_STEP_RESCUE]	= { },
 };
 
 static_assert(ARRAY_SIZE(watched) == PCI_STEP_NR);
 
+static const struct pci_watched waiting = {
+	"wait for a lock", PCI_PE_HW_MMIO, true
+};
+
+/* The worker begins to wait for a lock, until pci_watch_end(). */
+void pci_watch_wait(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	watch_begin(ep, fn, &waiting);
+}
+
 ktime_t pci_step_begin(struct pci_episode *ep, struct pci_pe_fn *fn,
 		       enum pci_step step)
 {
-	pci_watch_begin(ep, fn, watched[step].name,
-			watched[step].frozen ? 0 : pci_recovery_rescue_ms);
+	watch_begin(ep, fn, &watched[step]);
 	return ktime_get();
 }
 

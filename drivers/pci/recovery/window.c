@@ -124,8 +124,11 @@ void pci_window_enter(struct pci_episode *ep)
 	lock_map_acquire_read(&held_map);
 }
 
-/* The same for the member, and for who throws it out: at most once counts. */
-static void window_exit(struct pci_episode *ep)
+/*
+ * The same for the member, and for the watchdog if the member's callback does
+ * not return: it counts once, and hotplug can go on.
+ */
+void pci_window_exit(struct pci_episode *ep)
 {
 	spin_lock(&window.lock);
 	if (ep->in_window) {
@@ -139,11 +142,5 @@ static void window_exit(struct pci_episode *ep)
 void pci_window_leave(struct pci_episode *ep)
 {
 	lock_map_release(&held_map);
-	window_exit(ep);
-}
-
-/* From the watchdog: @ep's callback does not return, hotplug shall go on. */
-void pci_window_expel(struct pci_episode *ep)
-{
-	window_exit(ep);
+	pci_window_exit(ep);
 }
