@@ -80,10 +80,10 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 
 	if (old == PCI_PE_FAILED || old == PCI_PE_DEAD)
 		return false;
-	/* Before the state: resume() looks at them in the other order. */
 	if (report == PCI_REPORT_PERMANENT)
 		set_bit(PE_PERMANENT, &pe->flags);
 	set_bit(PE_REPORTED, &pe->flags);
+	/* Before the state: resume() looks at them in the other order. */
 	smp_mb__after_atomic();
 
 	if (report != PCI_REPORT_UNSURE) {

@@ -40,7 +40,8 @@ finish
 start "virtio-net that errs is dead"
 dmesg -c > /dev/null
 inject "$NET" translate
-wait_for "$LIMIT" in_log "zpci: $NET: The virtio-pci driver bound to the device does not support error recovery" ||
+no_handlers="driver bound to the device does not support error recovery"
+wait_for "$LIMIT" in_log "zpci: $NET: The virtio-pci $no_handlers" ||
 	fail "no such line: $(dmesg)"
 sleep 1
 expect "config space" ffff \
