@@ -193,8 +193,8 @@ struct pci_pe;
  * @rescan: remove the functions of the PE and scan them again, as a power
  *	cycle by hand would.  Called without @lock; takes it and the
  *	rescan/remove lock itself.
- * @report: tell the firmware how an episode ended.  Called without @lock, after
- *	everything else.
+ * @report: tell the firmware how an episode ended.  Called without @lock, at
+ *	the end of each.
  */
 struct pci_pe_ops {
 	const char *name;

@@ -338,8 +338,8 @@ void pci_recovery_done(struct pci_episode *ep,
 	trace_pci_recovery_end(ep->id, pdev ? pci_name(pdev) : "n/a", outcome,
 			       ep->rung, us);
 	announce(ep, outcome);
-	log_end(ep, pdev, outcome, us);
 	pe->ops->report(pe, pdev, outcome);
+	log_end(ep, pdev, outcome, us);
 
 	list_for_each_entry_safe(fn, next, &ep->fns, step) {
 		list_del(&fn->step);
