@@ -176,7 +176,8 @@ static int zpci_pe_power_cycle(struct zpci_pe *zpe)
 	if (ret)
 		return ret;
 	zpci_update_fh(zdev, fh);
-	return zpci_reenable_device(zdev);
+	/* It is disabled, so this enables it and registers its translation. */
+	return zpci_hot_reset_device(zdev);
 }
 
 static int zpci_pe_reset(struct pci_pe *pe, enum pci_pe_reset depth)
@@ -195,6 +196,10 @@ static int zpci_pe_reset(struct pci_pe *pe, enum pci_pe_reset depth)
 		pr_err("%s: The reset request failed\n", zpe->name);
 	return ret ? -EIO : 0;
 }
+
+/* Condition codes of Store PCI Function Controls */
+#define FC_BUSY			2
+#define FC_INVALID_HANDLE	3
 
 /*
  * Store PCI Function Controls: the state of the function.  Kernel and firmware
@@ -225,12 +230,12 @@ static enum pci_pe_hw_state zpci_pe_state(struct pci_pe *pe)
 	do {
 		cc = zpci_store_fc(ZPCI_CREATE_REQ(zdev->fh, 0, 0), &fib,
 				   &status);
-		if (cc != ZPCI_CC_BUSY)
+		if (cc != FC_BUSY)
 			break;
 		msleep(20);
 	} while (--tries);
 
-	if (cc == ZPCI_CC_INVAL_HANDLE)
+	if (cc == FC_INVALID_HANDLE)
 		return PCI_PE_HW_GONE;
 	/* An error blocks loads and stores, until they alone are unblocked. */
 	if (cc || fib.fc & ZPCI_FIB_FC_LS_BLOCKED)

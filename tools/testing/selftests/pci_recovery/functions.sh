@@ -110,6 +110,8 @@ identity() {
 
 # mark() - from here on the trace and the uevents count
 mark() {
+	# Those of before may still be on their way.
+	sleep 0.3
 	echo > "$TRACE/trace"
 	: > "$UEVENTS"
 }
