@@ -20,7 +20,7 @@ static const enum pci_recovery_verdict error_detected[] = {
 	[VOTE(CAN_RECOVER)]	= PCI_GO_ON,
 	[VOTE(NEED_RESET)]	= PCI_RESET,
 	[VOTE(DISCONNECT)]	= PCI_GIVE_UP,
-	[VOTE(RECOVERED)]		= PCI_GO_ON,
+	[VOTE(RECOVERED)]	= PCI_GO_ON,
 	[VOTE(NO_AER_DRIVER)]	= PCI_NO_OPINION,
 };
 
@@ -35,7 +35,7 @@ static const enum pci_recovery_verdict later_callbacks[] = {
 	[VOTE(CAN_RECOVER)]	= PCI_GO_ON,
 	[VOTE(NEED_RESET)]	= PCI_RESET,
 	[VOTE(DISCONNECT)]	= PCI_GIVE_UP,
-	[VOTE(RECOVERED)]		= PCI_GO_ON,
+	[VOTE(RECOVERED)]	= PCI_GO_ON,
 	[VOTE(NO_AER_DRIVER)]	= PCI_GO_ON,
 };
 

@@ -110,8 +110,6 @@ identity() {
 
 # mark() - from here on the trace and the uevents count
 mark() {
-	# Those of before may still be on their way.
-	sleep 0.3
 	echo > "$TRACE/trace"
 	: > "$UEVENTS"
 }
@@ -261,6 +259,8 @@ if [ -z "${NET:-}" ]; then
 		BLK=0005:00:00.0 BLK2=0006:00:00.0
 fi
 
+# On a slow machine a remove() may take longer than that.
+[ ! -e $PARAMS/rescue_ms ] || echo 10000 > $PARAMS/rescue_ms
 echo 1 > "$TRACE/events/pci_recovery/enable"
 : > "$UEVENTS"
 # shellcheck disable=SC2016 # expanded for each event

@@ -37,7 +37,11 @@ vote() {
 	finish
 	# Whatever happened: for the next test it works.
 	reset_test
-	[ "$(attr "$NET" recovery/state)" = live ] || recover "$NET"
+	[ "$(attr "$NET" recovery/state)" = live ] || {
+		recover "$NET"
+		# Its uevents are not to count for the next test.
+		sleep 0.5
+	}
 }
 
 THAW="vote error_detected CAN_RECOVER
