@@ -92,11 +92,46 @@ find_tree() {
 	esac
 }
 
+# set_build(name) - choose a build of the kernel: set $flavour to its name, $karch
+#	and $debian to what make and Debian call its architecture, $cross to the
+#	prefix of its compiler, $image to what make gives QEMU to boot, and
+#	$configs to its configuration files
+set_build() {
+	flavour=$1
+	case $1 in
+	s390x)
+		karch=s390 debian=s390x
+		cross=s390x-linux-gnu-
+		image=arch/s390/boot/bzImage
+		configs="arch/s390/configs/pci_recovery.config
+			tools/testing/selftests/pci_recovery/config
+			tests/configs/debug.config tests/configs/kunit.config"
+		;;
+	x86-*)
+		karch=x86_64 debian=amd64
+		cross=x86_64-linux-gnu-
+		image=arch/x86/boot/bzImage
+		configs="tests/configs/x86.config tests/configs/kunit.config"
+		;;
+	esac
+	case $1 in
+	s390x | x86-plain) ;;
+	x86-debug)
+		configs="$configs tests/configs/debug.config
+			tests/configs/x86-debug.config" ;;
+	x86-kcsan | x86-gcov)
+		configs="$configs tests/configs/$1.config" ;;
+	*)
+		die "no build $1, only $builds" ;;
+	esac
+}
+builds="s390x x86-debug x86-kcsan x86-plain x86-gcov"
+set_build s390x
+
 # kmake(arg...) - make in the build directory $build
 kmake() {
-	make -C "$tree" O="$build" ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- \
-		CC="ccache s390x-linux-gnu-gcc" HOSTCC="ccache gcc" \
-		-j"$(nproc)" "$@"
+	make -C "$tree" O="$build" ARCH="$karch" CROSS_COMPILE="$cross" \
+		CC="ccache ${cross}gcc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
 }
 
 # Equal input gives equal output, and ccache sees it.
@@ -109,9 +144,8 @@ export LC_ALL=C
 
 # fragments - the configuration files of the guest kernel
 fragments() {
-	for f in arch/s390/configs/pci_recovery.config tests/debug.config \
-		 tools/testing/selftests/pci_recovery/config; do
-		[ ! -e "$here/$f" ] || echo "$here/$f"
+	for f in $configs; do
+		echo "$here/$f"
 	done
 }
 
@@ -135,9 +169,12 @@ sum_of() {
 		-exec sha256sum {} + | sort -k 2 | sha256sum | cut -c1-16)
 }
 
-# objects - what the overlay compiles, and the upstream files it edits
+# objects - what the overlay compiles for the chosen build, and the upstream files
+#	it edits
 objects() {
-	(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/'
-	sed -n 's/.* file in "\(.*\)c"@$/\1o/p' "$here/tools/splice/hooks.cocci" |
-		sort -u
+	{
+		(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/'
+		sed -n 's/.* file in "\(.*\)c"@$/\1o/p' \
+			"$here/tools/splice/hooks.cocci" | sort -u
+	} | grep -E "^(arch/$karch|drivers)/"
 }
