@@ -22,6 +22,8 @@ help:
 	@echo 'make clean      remove what was built'
 	@echo 'make distclean  remove everything that was built or downloaded'
 	@echo
+	@echo 'B=x86-debug  for test, shell and kernel: only this build of the kernel, one of'
+	@echo '             s390x, x86-debug, x86-kcsan, x86-plain and x86-gcov'
 	@echo 'LINUX=$(LINUX)    the kernel: a version that Debian has, or the path of a tree'
 	@echo 'PCI_RECOVERY_CACHE=$(PCI_RECOVERY_CACHE)'
 
@@ -32,17 +34,17 @@ demo: setup
 	@tests/demo
 
 test: setup
-	@tests/run $(T)
+	@tests/run $(if $(B),--builds "$(B)") $(T)
 
 lint:
 	@tests/setup --lint
 	@tests/lint
 
 shell: setup
-	@tests/vm --shell
+	@tests/vm --shell $(if $(B),--build $(B))
 
 kernel: setup
-	@tests/kernel
+	@tests/kernel $(B)
 
 splice: setup
 	@tools/splice/splice "$(tree)"
@@ -56,4 +58,4 @@ clean:
 
 distclean: clean
 	cd "$(PCI_RECOVERY_CACHE)" && \
-		rm -rf ccache lock src busybox-s390x-* linux-source-*
+		rm -rf ccache lock src busybox-* linux-source-*
