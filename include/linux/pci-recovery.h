@@ -81,6 +81,7 @@ enum pci_pe_reset {
  * @PCI_RECOVERY_GONE: the function was removed, or another device is there
  * @PCI_RECOVERY_REFUSED: not the core's to recover, or told not to
  * @PCI_RECOVERY_STALE: the report did not concern the function as it is now
+ * @PCI_RECOVERY_ABSORBED: an episode of a PE above goes on with it
  * @PCI_RECOVERY_NR_OUTCOMES: number of outcomes
  */
 enum pci_recovery_outcome {
@@ -90,6 +91,7 @@ enum pci_recovery_outcome {
 	PCI_RECOVERY_GONE,
 	PCI_RECOVERY_REFUSED,
 	PCI_RECOVERY_STALE,
+	PCI_RECOVERY_ABSORBED,
 	PCI_RECOVERY_NR_OUTCOMES
 };
 
@@ -161,8 +163,8 @@ struct pci_pe;
 /**
  * struct pci_pe_ops - what a platform does for the core
  *
- * Each operation is about one PE and holds no policy: it does what it is asked
- * and says whether that worked.  Unless said otherwise it is called from the
+ * Each operation is about one PE and all that are below it, and holds no policy:
+ * it does what it is asked and says whether that worked.  Unless said otherwise it is called from the
  * PE's worker with @lock held, may sleep, and returns 0 or a negative errno.
  * The functions that were in the PE when the episode began stay referenced.
  *
@@ -185,7 +187,7 @@ struct pci_pe;
  * @thaw_dma: allow DMA.  Also called from the watchdog, without @lock.
  * @reset: reset the PE, return when config space answers.  Leaves MMIO and DMA
  *	allowed and gives DMA translation back as it was.
- * @state: what the hardware says now.  Called without @lock, from any process
+ * @state: what the hardware says now, of the worst of them.  Called without @lock, from any process
  *	context, while a function of the PE is referenced; must not wait for
  *	anything but the hardware.
  * @refuse: true if the PE is in the hands of someone else, such as a guest.
@@ -247,6 +249,11 @@ struct pci_recovery_watch {
  * @ops: the platform
  * @name: for the log, debugfs and trace events
  * @node: in the list of all PEs
+ * @parent: the PE above, whose episodes are about this one as well, or NULL
+ * @children: the PEs below; RCU
+ * @sibling: in @children of @parent; RCU
+ * @above: the PE above whose episode this one is part of at the moment, or NULL;
+ *	changes under the tree's lock
  * @fns: its functions; RCU, changed under @lock
  * @lock: protects @fns and everything from @running to @duration_us, and the
  *	count of errors
@@ -269,6 +276,10 @@ struct pci_pe {
 	const struct pci_pe_ops *ops;
 	char name[24];
 	struct list_head node;
+	struct pci_pe *parent;
+	struct list_head children;
+	struct list_head sibling;
+	struct pci_pe *above;
 	struct list_head fns;
 	spinlock_t lock; /* see above */
 	atomic_t state;
@@ -304,6 +315,7 @@ bool pci_recovery_enabled(void);
 int pci_recovery_register(const struct pci_pe_ops *ops);
 void pci_pe_init(struct pci_pe *pe, const struct pci_pe_ops *ops,
 		 const char *fmt, ...) __printf(3, 4);
+void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent);
 struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe);
 struct pci_dev *pci_pe_get_dev(struct pci_pe *pe);
 bool pci_pe_busy(struct pci_pe *pe);

@@ -102,6 +102,7 @@ const char * const pci_recovery_outcomes[] = {
 	[PCI_RECOVERY_GONE]		= "gone",
 	[PCI_RECOVERY_REFUSED]		= "refused",
 	[PCI_RECOVERY_STALE]		= "stale",
+	[PCI_RECOVERY_ABSORBED]		= "absorbed",
 };
 
 static_assert(ARRAY_SIZE(pci_recovery_outcomes) == PCI_RECOVERY_NR_OUTCOMES);
@@ -130,11 +131,11 @@ static bool over_budget(struct pci_pe *pe)
 	return ++pe->freezes > pe->max_freezes;
 }
 
-/* End the episode without a word to the drivers. */
+/* End the episode without a word to the drivers; one above says its own. */
 enum pci_recovery_verdict pci_recovery_stop(struct pci_episode *ep,
 					    enum pci_recovery_outcome outcome)
 {
-	ep->outcome = outcome;
+	ep->outcome = READ_ONCE(ep->pe->above) ? PCI_RECOVERY_ABSORBED : outcome;
 	return PCI_STOP;
 }
 
@@ -203,13 +204,20 @@ static enum pci_recovery_verdict climb(struct pci_episode *ep)
 /* The drivers may use their devices again. */
 static enum pci_recovery_outcome resume(struct pci_episode *ep)
 {
-	struct pci_pe *pe = ep->pe;
+	struct pci_pe *pe;
 
-	if (!pci_pe_move(pe, PCI_PE_LIVE))
+	/* After a rescan it is about others than the episode began with. */
+	if (ep->rung != PCI_RUNG_RESCAN && pci_episode_over(ep))
+		return PCI_RECOVERY_GONE;
+	if (!pci_tree_move(ep->pe, PCI_PE_LIVE))
 		return PCI_RECOVERY_GONE;
 	/* Unless another error has been reported in the meantime. */
-	if (test_bit(PE_REPORTED, &pe->flags))
-		pci_pe_move(pe, PCI_PE_FROZEN);
+	scoped_guard(rcu) {
+		for_each_pe(pe, ep->pe) {
+			if (test_bit(PE_REPORTED, &pe->flags))
+				pci_pe_move(pe, PCI_PE_FROZEN);
+		}
+	}
 	if (ep->rung == PCI_RUNG_RESCAN)
 		return PCI_RECOVERY_RECOVERED;
 	if (pci_recovery_notify(ep, PCI_STEP_RESUME) == PCI_STOP)
@@ -223,7 +231,7 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
 
-	if (!pci_pe_move(ep->pe, PCI_PE_FAILED))
+	if (pci_episode_over(ep) || !pci_tree_move(ep->pe, PCI_PE_FAILED))
 		return PCI_RECOVERY_GONE;
 	for_each_fn(ep, fn)
 		fn->plan = PCI_FN_FAIL;
@@ -235,6 +243,7 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 static enum pci_recovery_outcome leave(struct pci_episode *ep)
 {
 	if (ep->outcome != PCI_RECOVERY_GONE &&
+	    ep->outcome != PCI_RECOVERY_ABSORBED &&
 	    ep->pe->ops->state(ep->pe) == PCI_PE_HW_NORMAL)
 		pci_pe_withdraw(ep->pe);
 	return ep->outcome;
@@ -245,12 +254,11 @@ static enum pci_recovery_outcome recover(struct pci_episode *ep)
 {
 	enum pci_recovery_verdict verdict;
 
-	if (ep->release) {
-		/* Unless another device has come in its place. */
-		if (pci_pe_dead(ep->pe))
-			pci_recovery_release_fns(ep);
+	if (ep->release && pci_pe_dead(ep->pe))
+		pci_recovery_release_fns(ep);
+	/* Another device may be in its place, and have failed as well. */
+	if (ep->release && !ep->reported && !ep->requested)
 		return PCI_RECOVERY_GONE;
-	}
 	verdict = pci_recovery_freeze(ep);
 	if (verdict == PCI_GO_ON)
 		verdict = pci_recovery_survey(ep);
@@ -260,6 +268,8 @@ static enum pci_recovery_outcome recover(struct pci_episode *ep)
 		verdict = admit(ep);
 	if (verdict == PCI_GO_ON)
 		verdict = climb(ep);
+	if (READ_ONCE(ep->pe->above))
+		verdict = pci_recovery_stop(ep, PCI_RECOVERY_ABSORBED);
 
 	switch (verdict) {
 	case PCI_GO_ON:

@@ -27,42 +27,6 @@
 
 static atomic_t last_id = ATOMIC_INIT(0);
 
-/* Move the state word; false if the PE is dead, which only fn_add() undoes. */
-bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to)
-{
-	int old = atomic_read(&pe->state);
-
-	do {
-		if (old == PCI_PE_DEAD)
-			return false;
-	} while (!atomic_try_cmpxchg(&pe->state, &old, to));
-	wake_up_var(&pe->state);
-	return true;
-}
-
-/* Let everyone who looks at the pci_devs of @pe see what became of them. */
-void pci_pe_publish(struct pci_pe *pe, pci_channel_state_t channel)
-{
-	struct pci_pe_fn *fn;
-
-	guard(rcu)();
-	list_for_each_entry_rcu(fn, &pe->fns, node)
-		pci_dev_set_io_state(fn->pdev, channel);
-}
-
-/* There is no error: take back what pci_recovery_report() published. */
-void pci_pe_withdraw(struct pci_pe *pe)
-{
-	pci_pe_publish(pe, pci_channel_io_normal);
-	if (atomic_cmpxchg(&pe->state, PCI_PE_FROZEN, PCI_PE_LIVE) ==
-	    PCI_PE_FROZEN)
-		wake_up_var(&pe->state);
-	/* Another report may have published the contrary in between. */
-	if (test_bit(PE_REPORTED, &pe->flags) &&
-	    pci_pe_move(pe, PCI_PE_FROZEN))
-		pci_pe_publish(pe, pci_channel_io_frozen);
-}
-
 /**
  * pci_recovery_report - an error froze a PE
  * @pe: the PE
@@ -86,12 +50,8 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 	/* Before the state: resume() looks at them in the other order. */
 	smp_mb__after_atomic();
 
-	if (report != PCI_REPORT_UNSURE) {
-		old = PCI_PE_LIVE;
-		if (atomic_try_cmpxchg(&pe->state, &old, PCI_PE_FROZEN))
-			wake_up_var(&pe->state);
-		pci_pe_publish(pe, pci_channel_io_frozen);
-	}
+	if (report != PCI_REPORT_UNSURE)
+		pci_pe_publish_error(pe);
 	queue_work(pci_recovery_wq, &pe->work);
 	return true;
 }
@@ -122,7 +82,7 @@ bool pci_pe_busy(struct pci_pe *pe)
  */
 void pci_recovery_gone(struct pci_pe *pe, bool surprise)
 {
-	pci_pe_move(pe, PCI_PE_DEAD);
+	pci_tree_move(pe, PCI_PE_DEAD);
 	if (surprise)
 		pci_pe_publish(pe, pci_channel_io_perm_failure);
 }
@@ -154,30 +114,19 @@ void pci_recovery_release(struct pci_pe *pe)
 	wait_var_event(&pe->episodes, released(pe));
 }
 
-/**
- * pci_recovery_run - recover a PE now
- * @pe: the PE
- *
- * Runs an episode, or joins the one that is running or about to, and waits for
- * its end.  It need not have failed before.
- *
- * Context: Process context, no locks held.  Waits until the episode ends or
- * stalls.
- * Return: 0 when the PE works, -EBUSY if it is not ours to recover, or the
- * episode joined was one for a stale report, -ENODEV if it is gone, -EIO if
- * recovery failed, -ETIMEDOUT if a driver is stuck (the episode goes on when it
- * returns) or after two minutes, -EINTR if the caller was killed.
- */
-int pci_recovery_run(struct pci_pe *pe)
+/* Run or join one episode; -EAGAIN if one of a PE above went on with it. */
+static int run_once(struct pci_pe *pe, unsigned long limit)
 {
-	unsigned long limit = jiffies + RUN_LIMIT;
 	u32 seq;
 
-	spin_lock_irq(&pe->lock);
+	spin_lock_irq(&pci_tree_lock);
+	pe = pe->above ?: pe;
+	spin_lock(&pe->lock);
 	seq = pe->episodes;
 	if (!pe->running)
 		set_bit(PE_REQUESTED, &pe->flags);
-	spin_unlock_irq(&pe->lock);
+	spin_unlock(&pe->lock);
+	spin_unlock_irq(&pci_tree_lock);
 	queue_work(pci_recovery_wq, &pe->work);
 
 	while (!wait_var_event_timeout(&pe->episodes,
@@ -199,9 +148,36 @@ int pci_recovery_run(struct pci_pe *pe)
 	case PCI_RECOVERY_REFUSED:
 	case PCI_RECOVERY_STALE:
 		return -EBUSY;
+	case PCI_RECOVERY_ABSORBED:
+		return -EAGAIN;
 	default:
 		return -EIO;
 	}
+}
+
+/**
+ * pci_recovery_run - recover a PE now
+ * @pe: the PE
+ *
+ * Runs an episode, or joins the one that is running or about to, and waits for
+ * its end.  It need not have failed before.
+ *
+ * Context: Process context, no locks held.  Waits until the episode ends or
+ * stalls.
+ * Return: 0 when the PE works, -EBUSY if it is not ours to recover, or the
+ * episode joined was one for a stale report, -ENODEV if it is gone, -EIO if
+ * recovery failed, -ETIMEDOUT if a driver is stuck (the episode goes on when it
+ * returns) or after two minutes, -EINTR if the caller was killed.
+ */
+int pci_recovery_run(struct pci_pe *pe)
+{
+	unsigned long limit = jiffies + RUN_LIMIT;
+	int ret;
+
+	do {
+		ret = run_once(pe, limit);
+	} while (ret == -EAGAIN);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(pci_recovery_run);
 
@@ -212,10 +188,11 @@ EXPORT_SYMBOL_GPL(pci_recovery_run);
 static bool again(struct pci_pe *pe)
 {
 	bool rescued = test_and_clear_bit(PE_RESCUED, &pe->flags);
-	struct pci_dev *pdev = pci_pe_get_dev(pe);
+	bool reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
+	struct pci_dev *pdev = pci_pe_get_dev(pe); /* after that */
 	bool news = false;
 
-	if ((test_and_clear_bit(PE_REPORTED, &pe->flags) || rescued) && pdev) {
+	if ((reported || rescued) && pdev) {
 		news = rescued || test_bit(PE_PERMANENT, &pe->flags) ||
 		       pe->ops->state(pe) != PCI_PE_HW_NORMAL;
 		if (!news)
@@ -236,39 +213,80 @@ static const char *episode_cause(struct pci_episode *ep, bool repeat)
 	return repeat ? "again" : "error";
 }
 
-/*
- * What to do next, if anything: fill @ep, with a reference to each function.
- * @first: no episode has just ended.
- */
-bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
+/* Take up what was reported and asked for; false if nothing was. */
+static bool begin(struct pci_pe *pe, struct pci_episode *ep, bool first,
+		  bool repeat)
 {
-	bool repeat = !first && again(pe);
-	struct pci_pe_fn *fn;
+	lockdep_assert_held(&pci_tree_lock);
 
-	memset(ep, 0, sizeof(*ep));
-	ep->pe = pe;
-	INIT_LIST_HEAD(&ep->fns);
-
-	spin_lock_irq(&pe->lock);
+	guard(spinlock)(&pe->lock);
 	if (first)
 		ep->reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
 	else
 		ep->reported = repeat;
 	ep->requested = test_and_clear_bit(PE_REQUESTED, &pe->flags);
+	/* A report that came when the drivers were about to be told. */
+	if (!ep->requested && pci_pe_state(pe) == PCI_PE_FAILED)
+		ep->reported = false;
 	/* As much as the report that it came with. */
 	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags) &&
 			ep->reported;
 	ep->release = test_and_clear_bit(PE_RELEASE, &pe->flags);
-	if (!ep->reported && !ep->requested && !ep->permanent && !ep->release) {
-		spin_unlock_irq(&pe->lock);
+	if (!ep->reported && !ep->requested && !ep->release)
 		return false;
-	}
-	list_for_each_entry(fn, &pe->fns, node) {
-		pci_fn_get(fn);
-		list_add_tail(&fn->step, &ep->fns);
-	}
 	WRITE_ONCE(pe->running, true);
-	spin_unlock_irq(&pe->lock);
+	return true;
+}
+
+/* The functions of the PE and of those below it, each with a reference. */
+static void gather(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+	struct pci_pe *pe;
+
+	guard(rcu)();
+	for_each_pe(pe, ep->pe) {
+		guard(spinlock_irq)(&pe->lock);
+		list_for_each_entry(fn, &pe->fns, node) {
+			pci_fn_get(fn);
+			list_add_tail(&fn->step, &ep->fns);
+		}
+	}
+}
+
+/*
+ * What to do next, if anything: fill @ep.  Nothing while an episode of a PE
+ * above runs, which looks after that itself.
+ * @first: no episode has just ended.
+ */
+bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
+{
+	bool repeat;
+	struct pci_pe_fn *fn;
+
+	if (READ_ONCE(pe->above))
+		return false;
+	/* One that was absorbed has just ended, as it were. */
+	if (test_and_clear_bit(PE_ABSORBED, &pe->flags))
+		first = false;
+	repeat = !first && again(pe);
+	memset(ep, 0, sizeof(*ep));
+	ep->pe = pe;
+	INIT_LIST_HEAD(&ep->fns);
+
+	scoped_guard(spinlock_irq, &pci_tree_lock) {
+		if (pe->above) {
+			/* It was cleared when the other had not begun. */
+			if (repeat)
+				set_bit(PE_REPORTED, &pe->flags);
+			return false;
+		}
+		if (!begin(pe, ep, first, repeat))
+			return false;
+		pci_tree_claim(pe);
+	}
+	pci_tree_wait(pe);
+	gather(ep);
 
 	ep->id = atomic_inc_return(&last_id);
 	ep->begin = ktime_get();
@@ -282,10 +300,10 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 {
 	struct pci_pe_fn *fn;
-
 	struct pci_dev *pdev;
 
-	if (!ep->announced)
+	/* The episode of the PE above will tell. */
+	if (!ep->announced || outcome == PCI_RECOVERY_ABSORBED)
 		return;
 	if (ep->rung == PCI_RUNG_RESCAN) {
 		pdev = pci_pe_get_dev(ep->pe);
@@ -345,13 +363,15 @@ void pci_recovery_done(struct pci_episode *ep,
 		list_del(&fn->step);
 		pci_fn_unpin(fn);
 		pci_fn_bar(fn, false);
-		/* After a failure an operator gets the driver back, too. */
-		if (outcome != PCI_RECOVERY_FAILED)
+		/* Whoever goes on, or tries again, brings the driver back. */
+		if (outcome != PCI_RECOVERY_FAILED &&
+		    outcome != PCI_RECOVERY_ABSORBED)
 			fn->unbound = false;
 		pci_fn_put(fn);
 	}
 
-	spin_lock_irq(&pe->lock);
+	spin_lock_irq(&pci_tree_lock);
+	spin_lock(&pe->lock);
 	pe->outcome = outcome;
 	pe->rung = ep->rung;
 	pe->duration_us = us;
@@ -361,7 +381,9 @@ void pci_recovery_done(struct pci_episode *ep,
 		pe->freezes = 0;
 	WRITE_ONCE(pe->episodes, pe->episodes + 1);
 	WRITE_ONCE(pe->running, false);
-	spin_unlock_irq(&pe->lock);
+	spin_unlock(&pe->lock);
+	pci_tree_release(pe);
+	spin_unlock_irq(&pci_tree_lock);
 	smp_mb(); /* wake_up_var() looks for waiters without a lock */
 	wake_up_var(&pe->episodes);
 }

@@ -22,7 +22,7 @@ int pci_recovery_locked(struct pci_episode *ep, enum pci_step step,
 	pci_watch_end(ep);
 	if (ret)
 		return ret;
-	if (pci_pe_dead(pe)) {
+	if (pci_episode_over(ep)) {
 		ret = -ENODEV;
 	} else {
 		begin = pci_step_begin(ep, NULL, step);
@@ -53,7 +53,7 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 {
 	struct pci_pe *pe = ep->pe;
 
-	if (pci_pe_dead(pe) || list_empty(&ep->fns))
+	if (pci_episode_over(ep) || list_empty(&ep->fns))
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	switch (pci_recovery_locked(ep, PCI_STEP_FREEZE, freeze)) {
 	case -ENODEV:
@@ -65,14 +65,16 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 		return pci_recovery_stop(ep, PCI_RECOVERY_STALE);
 	case -EIO:
 		/* Nor does what the platform thinks of it keep him from it. */
-		ep->permanent = !ep->requested;
+		ep->permanent = true;
 		break;
 	default:
 		break;
 	}
+	if (ep->requested)
+		ep->permanent = false;
 	/* It may have been unsure until now. */
-	if (ep->reported && pci_pe_move(pe, PCI_PE_FROZEN))
-		pci_pe_publish(pe, pci_channel_io_frozen);
+	if (ep->reported)
+		pci_pe_publish_error(pe);
 	if (pe->ops->refuse(pe) ||
 	    (!ep->requested && !READ_ONCE(pe->auto_recover)))
 		return pci_recovery_stop(ep, PCI_RECOVERY_REFUSED);
@@ -87,7 +89,7 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
 
-	if (!pci_pe_move(ep->pe, PCI_PE_FROZEN))
+	if (pci_episode_over(ep) || !pci_tree_move(ep->pe, PCI_PE_FROZEN))
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	/* Not pci_dev_set_io_state(): a failure was for good only until now. */
 	for_each_fn(ep, fn)
@@ -104,11 +106,23 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 	return PCI_GO_ON;
 }
 
-/* Has the device failed again, after a thaw or reset? */
+/*
+ * Has the device failed again, after a thaw or reset?  A late report of the
+ * freeze that was dealt with is not to be seen by the drivers.
+ */
 bool pci_recovery_refrozen(struct pci_episode *ep)
 {
-	return test_bit(PE_REPORTED, &ep->pe->flags) &&
-	       ep->pe->ops->state(ep->pe) != PCI_PE_HW_NORMAL;
+	struct pci_pe *pe = ep->pe;
+
+	if (!pci_pe_reported(pe))
+		return false;
+	if (pe->ops->state(pe) != PCI_PE_HW_NORMAL)
+		return true;
+	pci_pe_publish(pe, pci_channel_io_normal);
+	if (pe->ops->state(pe) == PCI_PE_HW_NORMAL)
+		return false;
+	pci_pe_publish(pe, pci_channel_io_frozen);
+	return true;
 }
 
 /* Let the drivers have their devices back as they are. */

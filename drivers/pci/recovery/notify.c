@@ -32,7 +32,8 @@ int pci_fn_lock(struct pci_episode *ep, struct pci_pe_fn *fn)
 	pci_watch_wait(ep, fn);
 	for (;;) {
 		pci_window_enter(ep);
-		if (pci_pe_dead(ep->pe) || READ_ONCE(fn->left)) {
+		if (pci_episode_over(ep) || pci_pe_dead(fn->pe) ||
+		    READ_ONCE(fn->left)) {
 			ret = -ENODEV;
 			break;
 		}
@@ -83,7 +84,8 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	fn->unbound = fn->unbound && !fn->driver;
 	if (!fn->driver)
 		fn->plan = PCI_FN_RIDE;
-	else if (aware(fn) && !ep->retry)
+	else if (aware(fn) && !ep->retry &&
+		 pci_pe_state(fn->pe) != PCI_PE_FAILED)
 		fn->plan = PCI_FN_KEEP;
 	else
 		fn->plan = PCI_FN_REBIND;
@@ -151,6 +153,19 @@ static pci_ers_result_t call(struct pci_pe_fn *fn, enum pci_step callback)
 	}
 }
 
+/* The driver that the episode knows was unbound, by hand. */
+static enum pci_recovery_verdict driver_changed(struct pci_pe_fn *fn,
+						enum pci_step callback)
+{
+	if (callback == PCI_STEP_PERM_FAILURE)
+		return PCI_NO_OPINION;
+	pci_fn_changed(fn);
+	if (callback != PCI_STEP_SLOT_RESET)
+		return PCI_NO_OPINION;
+	/* It was to bring config space back. */
+	return fn->driver || pci_stash_restore(fn) ? PCI_RESET : PCI_NO_OPINION;
+}
+
 /* Call one driver, if it is still the same and wants to be called. */
 static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 					     struct pci_pe_fn *fn,
@@ -159,10 +174,8 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 	pci_ers_result_t vote;
 	ktime_t begin;
 
-	if (to_pci_driver(fn->pdev->dev.driver) != fn->driver) {
-		pci_fn_changed(fn);
-		return PCI_NO_OPINION;
-	}
+	if (to_pci_driver(fn->pdev->dev.driver) != fn->driver)
+		return driver_changed(fn, callback);
 	if (!has_callback(fn, callback)) {
 		if (callback == PCI_STEP_SLOT_RESET) {
 			begin = pci_step_begin(ep, fn, PCI_STEP_RESTORE);
@@ -227,6 +240,8 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 	struct pci_pe_fn *fn;
 	bool stay = false;
 
+	if (callback == PCI_STEP_SLOT_RESET || callback == PCI_STEP_RESUME)
+		pci_recovery_refrozen(ep);
 	for_each_fn(ep, fn) {
 		fn->verdict = notify_fn(ep, fn, callback);
 		if (fn->verdict == PCI_STOP)
@@ -239,7 +254,7 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 		    fn->plan == PCI_FN_KEEP && fn->verdict == PCI_NO_OPINION)
 			fn->plan = PCI_FN_REBIND;
 	}
-	if (!stay || pci_pe_dead(ep->pe))
+	if (!stay || pci_episode_over(ep))
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	if (merged == PCI_GIVE_UP && callback != PCI_STEP_SLOT_RESET)
 		return give_up(ep);

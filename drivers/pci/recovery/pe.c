@@ -20,7 +20,7 @@
 
 static const struct pci_pe_ops *platforms[PLATFORMS];
 
-/* Every PE, for debugfs; pe_mutex. */
+/* Every PE, for debugfs; grows under pe_mutex. */
 static LIST_HEAD(pe_list);
 static DEFINE_MUTEX(pe_mutex);
 
@@ -68,6 +68,7 @@ void pci_pe_init(struct pci_pe *pe, const struct pci_pe_ops *ops,
 	va_start(args, fmt);
 	vscnprintf(pe->name, sizeof(pe->name), fmt, args);
 	va_end(args);
+	INIT_LIST_HEAD(&pe->children);
 	INIT_LIST_HEAD(&pe->fns);
 	spin_lock_init(&pe->lock);
 	INIT_WORK(&pe->work, pci_recovery_work);
@@ -75,22 +76,21 @@ void pci_pe_init(struct pci_pe *pe, const struct pci_pe_ops *ops,
 	pe->auto_recover = true;
 	pe->max_freezes = pci_recovery_max_freezes;
 	mutex_lock(&pe_mutex);
-	list_add_tail(&pe->node, &pe_list);
+	list_add_tail_rcu(&pe->node, &pe_list);
 	mutex_unlock(&pe_mutex);
 }
 
+/* Without a lock: what is in the list stays, and visitors may sleep. */
 int pci_pe_for_each(int (*visit)(struct pci_pe *pe, void *data), void *data)
 {
 	struct pci_pe *pe;
 	int ret = 0;
 
-	mutex_lock(&pe_mutex);
-	list_for_each_entry(pe, &pe_list, node) {
+	list_for_each_entry_rcu(pe, &pe_list, node, true) {
 		ret = visit(pe, data);
 		if (ret)
 			break;
 	}
-	mutex_unlock(&pe_mutex);
 	return ret;
 }
 
@@ -148,15 +148,21 @@ struct pci_pe_fn *pci_fn_find(struct pci_dev *pdev)
  *
  * Context: Any, inside an RCU read-side section, at whose end the pci_dev may
  * be freed.
- * Return: The first function, or NULL if there is none at the moment.
+ * Return: The first function of it and the PEs below, or NULL if there is none
+ * at the moment.
  */
 struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe)
 {
 	struct pci_pe_fn *fn;
+	struct pci_pe *p;
 
-	/* In the list or just taken off, it keeps its pci_dev for so long. */
-	fn = list_first_or_null_rcu(&pe->fns, struct pci_pe_fn, node);
-	return fn ? fn->pdev : NULL;
+	for_each_pe(p, pe) {
+		/* In the list or just taken off, it keeps its pci_dev. */
+		fn = list_first_or_null_rcu(&p->fns, struct pci_pe_fn, node);
+		if (fn)
+			return fn->pdev;
+	}
+	return NULL;
 }
 
 /**
@@ -186,6 +192,18 @@ static struct pci_pe *pe_find(struct pci_dev *pdev)
 	return NULL;
 }
 
+/* A PE that gets a function is there, and so are those above it. */
+static void fn_first(struct pci_pe *pe)
+{
+	int dead;
+
+	atomic_set_release(&pe->state, PCI_PE_LIVE);
+	while ((pe = pe->parent)) {
+		dead = PCI_PE_DEAD;
+		atomic_try_cmpxchg(&pe->state, &dead, PCI_PE_LIVE);
+	}
+}
+
 static void fn_add(struct pci_dev *pdev)
 {
 	struct pci_pe *pe = pe_find(pdev);
@@ -206,7 +224,7 @@ static void fn_add(struct pci_dev *pdev)
 	spin_lock_irq(&pe->lock);
 	/* A new device in the place of one that was given up, or is gone. */
 	if (list_empty(&pe->fns))
-		atomic_set_release(&pe->state, PCI_PE_LIVE);
+		fn_first(pe);
 	list_add_tail_rcu(&fn->node, &pe->fns);
 	spin_unlock_irq(&pe->lock);
 

@@ -104,34 +104,59 @@ int pci_recovery_unbind(struct pci_episode *ep)
 	return 0;
 }
 
-/* Would the driver core bind the driver that was unbound, by itself? */
-static bool still_wanted(struct pci_pe_fn *fn)
+/* Would the driver core bind @drv to @fn, by itself? */
+static bool wanted(struct pci_pe_fn *fn, struct device_driver *drv)
 {
-	struct device_driver *drv = &fn->driver->driver;
-
 	guard(device)(&fn->pdev->dev);
 	return drv->bus->match(&fn->pdev->dev, drv);
 }
 
-/*
- * The same driver again; any other that matches, or none, if it is being
- * unloaded or driver_override was changed.
- */
-static int attach(struct pci_pe_fn *fn)
+static int attach_driver(struct pci_pe_fn *fn, struct device_driver *drv)
 {
 	struct device *dev = &fn->pdev->dev;
 	int ret;
 
-	pci_fn_bar(fn, false);
-	if (fn->pinned && still_wanted(fn)) {
-		ret = device_driver_attach(&fn->driver->driver, dev);
-		/* -EBUSY: somebody was faster, by hand. */
-		if (ret != -EAGAIN)
-			return ret == -EBUSY ? 0 : ret;
+	ret = device_driver_attach(drv, dev);
+	/* A deferred probe, which the driver core tries again. */
+	if (ret == -EAGAIN)
+		return 0;
+	/* Unless the probe says so, somebody was faster, by hand. */
+	if (ret == -EBUSY) {
+		guard(device)(dev);
+		return dev->driver ? 0 : ret;
 	}
-	/* A deferred probe is tried again by the driver core. */
-	ret = device_attach(dev);
-	return ret < 0 && ret != -EPROBE_DEFER ? ret : 0;
+	return ret;
+}
+
+struct attach_any {
+	struct pci_pe_fn *fn;
+	int ret;
+};
+
+static int try_driver(struct device_driver *drv, void *data)
+{
+	struct attach_any *any = data;
+
+	if (!wanted(any->fn, drv))
+		return 0;
+	any->ret = attach_driver(any->fn, drv);
+	return !any->ret;
+}
+
+/*
+ * The same driver again.  Any other that matches if that one is being unloaded,
+ * is not known any more, or driver_override was changed; not device_attach(),
+ * which does not say that a probe failed.
+ */
+static int attach(struct pci_pe_fn *fn)
+{
+	struct attach_any any = { .fn = fn };
+
+	pci_fn_bar(fn, false);
+	if (fn->pinned && wanted(fn, &fn->driver->driver))
+		return attach_driver(fn, &fn->driver->driver);
+	bus_for_each_drv(&pci_bus_type, NULL, &any, try_driver);
+	return any.ret;
 }
 
 /* A probe failed: as before it, and another driver that was faster goes. */
@@ -152,12 +177,13 @@ enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep)
 	ktime_t begin;
 	int ret;
 
+	pci_recovery_refrozen(ep);
 	for_each_fn(ep, fn) {
 		if (!fn->unbound)
 			continue;
 		if (pci_fn_lock(ep, fn)) {
 			fn->plan = PCI_FN_LEFT;
-			if (!pci_pe_dead(ep->pe))
+			if (!pci_episode_over(ep))
 				continue;
 			return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 		}

@@ -21,6 +21,7 @@ enum {
 	PE_PERMANENT,	/* the platform says: beyond recovery */
 	PE_REQUESTED,	/* an operator asked for an episode */
 	PE_RELEASE,	/* the function is leaving: take its driver off it */
+	PE_ABSORBED,	/* an episode of a PE above deals, or dealt, with it */
 };
 
 /**
@@ -178,10 +179,41 @@ static inline bool pci_pe_dead(struct pci_pe *pe)
 	return pci_pe_state(pe) == PCI_PE_DEAD;
 }
 
-/* event.c: from a report to an episode, and its end */
+/*
+ * Are the functions of @ep gone, or an episode of a PE above to deal with them?
+ * Another function may have come in their place by now.
+ */
+static inline bool pci_episode_over(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+
+	if (pci_pe_dead(ep->pe) || READ_ONCE(ep->pe->above))
+		return true;
+	for_each_fn(ep, fn) {
+		if (!READ_ONCE(fn->left))
+			return false;
+	}
+	return true;
+}
+
+/* tree.c: PEs above and below, and what is true of all of them */
+extern spinlock_t pci_tree_lock;
+struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root);
 bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to);
-void pci_pe_publish(struct pci_pe *pe, pci_channel_state_t channel);
-void pci_pe_withdraw(struct pci_pe *pe);
+bool pci_tree_move(struct pci_pe *root, enum pci_pe_state to);
+void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel);
+void pci_pe_publish_error(struct pci_pe *root);
+void pci_pe_withdraw(struct pci_pe *root);
+bool pci_pe_reported(struct pci_pe *root);
+void pci_tree_claim(struct pci_pe *root);
+void pci_tree_wait(struct pci_pe *root);
+void pci_tree_release(struct pci_pe *root);
+
+/* @pe is @root and each below it.  Under RCU. */
+#define for_each_pe(pe, root) \
+	for (pe = (root); pe; pe = pci_pe_next(pe, root))
+
+/* event.c: from a report to an episode, and its end */
 bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first);
 void pci_recovery_done(struct pci_episode *ep,
 		       enum pci_recovery_outcome outcome);

@@ -52,6 +52,8 @@ static int restore(struct pci_episode *ep)
 		if (fn->plan == PCI_FN_LEFT)
 			continue;
 		ret = pci_stash_check(fn);
+		if (ret == -ENODEV && !READ_ONCE(fn->left))
+			pci_recovery_gone(fn->pe, false);
 		if (ret)
 			return ret;
 		if (fn->plan != PCI_FN_RIDE && !fn->unbound)
@@ -73,6 +75,9 @@ static enum pci_recovery_verdict replan(struct pci_episode *ep)
 	struct pci_pe_fn *fn;
 
 	for_each_fn(ep, fn) {
+		/* Its driver was unbound meanwhile, and it is not restored. */
+		if (fn->plan != PCI_FN_KEEP && fn->verdict == PCI_RESET)
+			verdict = PCI_RESET;
 		if (fn->plan != PCI_FN_KEEP)
 			continue;
 		if (fn->verdict == PCI_GIVE_UP ||
@@ -114,10 +119,8 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 		ret = pci_recovery_reset_pe(ep);
 	if (!ret)
 		ret = restore(ep);
-	if (ret == -ENODEV) {
-		pci_recovery_gone(ep->pe, false);
+	if (ret == -ENODEV)
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
-	}
 	if (ret) {
 		ep->depth = PCI_PE_RESET_FUNDAMENTAL;
 		return PCI_RESET;

@@ -100,13 +100,14 @@ static void quiesce_msi(struct pci_dev *pdev)
 	}
 }
 
-/* The buffer is still good when somebody restored from it by hand. */
+/* Some kernels restore only once, but the buffer is good for longer. */
 static int restore_unsaved(struct pci_pe_fn *fn)
 {
 	u32 id = fn->pdev->saved_config_space[0];
 
 	if (fn->driver || !id || PCI_POSSIBLE_ERROR(id))
 		return -ENODATA;
+	fn->pdev->state_saved = true;
 	pci_restore_state(fn->pdev);
 	quiesce_msi(fn->pdev);
 	return 0;
@@ -133,7 +134,11 @@ int pci_stash_restore(struct pci_pe_fn *fn)
 void pci_running_restore(struct pci_pe_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
+	u32 id = pdev->saved_config_space[0];
 
+	/* Some kernels restore only once what was saved. */
+	if (id && !PCI_POSSIBLE_ERROR(id))
+		pdev->state_saved = true;
 	pci_restore_state(pdev);
 	/* Not pci_reenable_device(): s390 would set up its debugfs again. */
 	if (pci_is_enabled(pdev) &&

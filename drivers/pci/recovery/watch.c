@@ -68,20 +68,46 @@ static void watch_overrun(struct pci_recovery_watch *watch,
 	wake_up_var(&pe->episodes);
 }
 
-/* Is somebody inside a function of @pe, when it is not the worker? */
-static bool watch_occupied(struct pci_pe *pe)
+/* Is somebody inside a function of @root, when it is not the worker? */
+static bool watch_occupied(struct pci_pe *root)
 {
 	struct pci_pe_fn *fn;
+	struct pci_pe *pe;
 
 	guard(rcu)();
-	list_for_each_entry_rcu(fn, &pe->fns, node) {
-		if (mutex_is_locked(&fn->pdev->dev.mutex))
-			return true;
+	for_each_pe(pe, root) {
+		list_for_each_entry_rcu(fn, &pe->fns, node) {
+			if (mutex_is_locked(&fn->pdev->dev.mutex))
+				return true;
+		}
 	}
 	return false;
 }
 
-/* Thaw one step further, if the hardware is frozen further than it should. */
+/* Thaw one step further; -EALREADY if it is not frozen further than it should. */
+static int watch_thaw(struct pci_pe *pe, const struct pci_watched *what)
+{
+	enum pci_pe_hw_state hw = pe->ops->state(pe);
+	bool first;
+	int ret;
+
+	if (hw != PCI_PE_HW_FROZEN &&
+	    (hw != PCI_PE_HW_MMIO || what->meant != PCI_PE_HW_NORMAL))
+		return -EALREADY;
+	/* Before the thaw, which lets the worker go on to a reset. */
+	first = !test_and_set_bit(PE_RESCUED, &pe->flags);
+	if (hw == PCI_PE_HW_FROZEN)
+		ret = pe->ops->thaw_mmio(pe);
+	else
+		ret = pe->ops->thaw_dma(pe);
+	if (ret && first)
+		clear_bit(PE_RESCUED, &pe->flags);
+	if (!ret && hw == PCI_PE_HW_MMIO)
+		pci_pe_publish(pe, pci_channel_io_normal);
+	return ret;
+}
+
+/* A step takes long: is that because the device does not answer? */
 static void watch_rescue(struct pci_pe *pe, const struct pci_watched *what,
 			 u32 episode, const char *driver, struct pci_dev *pdev)
 {
@@ -90,25 +116,12 @@ static void watch_rescue(struct pci_pe *pe, const struct pci_watched *what,
 
 	if (what->lock && !watch_occupied(pe))
 		return;
-	switch (pe->ops->state(pe)) {
-	case PCI_PE_HW_FROZEN:
-		ret = pe->ops->thaw_mmio(pe);
-		break;
-	case PCI_PE_HW_MMIO:
-		if (what->meant != PCI_PE_HW_NORMAL)
-			return;
-		ret = pe->ops->thaw_dma(pe);
-		if (!ret)
-			pci_pe_publish(pe, pci_channel_io_normal);
-		break;
-	default:
+	ret = watch_thaw(pe, what);
+	if (ret == -EALREADY)
 		return;
-	}
-	if (!ret) {
-		set_bit(PE_RESCUED, &pe->flags);
+	if (!ret)
 		pr_warn("%s: device is frozen under %s, thawed it\n",
 			first_name(pe, pdev), *driver ? driver : "somebody");
-	}
 	trace_pci_recovery_step(episode, first_name(pe, pdev),
 				*driver ? driver : "-", PCI_STEP_RESCUE, ret,
 				ktime_us_delta(ktime_get(), begin));

@@ -63,10 +63,14 @@ static bool window_takes(void)
 	return window.open && time_before(jiffies, window.closes);
 }
 
-static bool window_done(void)
+/* Nobody may slip in between the decision and the closing. */
+static bool window_try_close(void)
 {
 	guard(spinlock)(&window.lock);
-	return !window.inside && (!window.waiting || !window_takes());
+	if (window.inside || (window.waiting && window_takes()))
+		return false;
+	window.open = false;
+	return true;
 }
 
 /* The one task that holds the lock, from opening to closing. */
@@ -84,16 +88,14 @@ static void window_work(struct work_struct *work)
 	wake_up_all(&window.wq);
 
 	/* Those who wait enter at once; the limit is for those who do not. */
-	while (!wait_event_timeout(window.wq, window_done(), HZ / 50))
+	while (!wait_event_timeout(window.wq, window_try_close(), HZ / 50))
 		;
-
-	spin_lock(&window.lock);
-	window.open = false;
-	if (window.waiting)
-		queue_work(window_wq, &window.work);
-	spin_unlock(&window.lock);
-
 	pci_unlock_rescan_remove();
+
+	scoped_guard(spinlock, &window.lock) {
+		if (window.waiting)
+			queue_work(window_wq, &window.work);
+	}
 	lock_map_release(&wait_map);
 }
 

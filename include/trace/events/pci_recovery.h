@@ -42,7 +42,8 @@
 	EM(PCI_RECOVERY_FAILED,		"failed")			\
 	EM(PCI_RECOVERY_GONE,		"gone")				\
 	EM(PCI_RECOVERY_REFUSED,	"refused")			\
-	EMe(PCI_RECOVERY_STALE,		"stale")
+	EM(PCI_RECOVERY_STALE,		"stale")		\
+	EMe(PCI_RECOVERY_ABSORBED,	"absorbed")
 
 #define PCI_RECOVERY_RUNGS						\
 	EM(PCI_RUNG_NONE,		"none")				\

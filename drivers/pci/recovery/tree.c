@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PEs above and below each other, and what is true of all of them.
+ *
+ * An error of a PE is one of all that are below it (a bridge, and what is behind
+ * it), so its episode absorbs theirs: it waits for those that run to give way
+ * at their next step, and none begins before it has ended.
+ *
+ * The lists are RCU lists, since reports go down the tree from any context.
+ * A PE is never freed.
+ */
+
+#include <linux/wait_bit.h>
+
+#include "recovery.h"
+
+/* Which episode begins, and which PEs it is about.  Outside of pci_pe.lock. */
+DEFINE_SPINLOCK(pci_tree_lock);
+
+/**
+ * pci_pe_set_parent - put a PE below another
+ * @pe: the PE; neither it nor one below it has functions
+ * @parent: the PE above, or NULL
+ *
+ * Context: Process context; sleeps for a grace period if @pe had a parent.
+ */
+void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent)
+{
+	struct pci_pe *old = pe->parent;
+
+	if (old == parent)
+		return;
+	if (old) {
+		scoped_guard(spinlock_irq, &pci_tree_lock)
+			list_del_rcu(&pe->sibling);
+		/* Nobody may be on the way from here to the next. */
+		synchronize_rcu();
+	}
+	guard(spinlock_irq)(&pci_tree_lock);
+	WRITE_ONCE(pe->parent, parent);
+	if (parent)
+		list_add_tail_rcu(&pe->sibling, &parent->children);
+}
+EXPORT_SYMBOL_GPL(pci_pe_set_parent);
+
+/* The PE that follows @pe in the tree that begins with @root.  Under RCU. */
+struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root)
+{
+	struct pci_pe *next;
+
+	next = list_first_or_null_rcu(&pe->children, struct pci_pe, sibling);
+	while (!next && pe != root) {
+		next = list_next_or_null_rcu(&pe->parent->children,
+					     &pe->sibling, struct pci_pe,
+					     sibling);
+		pe = pe->parent;
+	}
+	return next;
+}
+
+/* Move the state word of @pe; false if it is dead, which only fn_add() undoes. */
+bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to)
+{
+	int old = atomic_read(&pe->state);
+
+	do {
+		if (old == PCI_PE_DEAD)
+			return false;
+	} while (!atomic_try_cmpxchg(&pe->state, &old, to));
+	wake_up_var(&pe->state);
+	return true;
+}
+
+/* Move all, if that is possible for @root. */
+bool pci_tree_move(struct pci_pe *root, enum pci_pe_state to)
+{
+	struct pci_pe *pe;
+	bool moved;
+
+	guard(rcu)();
+	moved = pci_pe_move(root, to);
+	for_each_pe(pe, root) {
+		if (pe != root && moved)
+			pci_pe_move(pe, to);
+	}
+	return moved;
+}
+
+/* The state of a PE that was live; the others know more than that. */
+static void pe_change(struct pci_pe *pe, int from, int to)
+{
+	if (atomic_try_cmpxchg(&pe->state, &from, to))
+		wake_up_var(&pe->state);
+}
+
+/* Let everyone who looks at the pci_devs of @root see what became of them. */
+void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel)
+{
+	struct pci_pe_fn *fn;
+	struct pci_pe *pe;
+
+	guard(rcu)();
+	for_each_pe(pe, root) {
+		list_for_each_entry_rcu(fn, &pe->fns, node)
+			pci_dev_set_io_state(fn->pdev, channel);
+	}
+}
+
+/* There is an error: the state words first, then the pci_devs. */
+void pci_pe_publish_error(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	guard(rcu)();
+	for_each_pe(pe, root)
+		pe_change(pe, PCI_PE_LIVE, PCI_PE_FROZEN);
+	pci_pe_publish(root, pci_channel_io_frozen);
+}
+
+/* There is no error: take back what pci_recovery_report() published. */
+void pci_pe_withdraw(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	guard(rcu)();
+	pci_pe_publish(root, pci_channel_io_normal);
+	for_each_pe(pe, root)
+		pe_change(pe, PCI_PE_FROZEN, PCI_PE_LIVE);
+	/* Another report may have published the contrary in between. */
+	for_each_pe(pe, root) {
+		if (test_bit(PE_REPORTED, &pe->flags))
+			pci_pe_publish_error(pe);
+	}
+}
+
+/* Is there a report that is not taken up? */
+bool pci_pe_reported(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	guard(rcu)();
+	for_each_pe(pe, root) {
+		if (test_bit(PE_REPORTED, &pe->flags))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An episode of @root begins: it owns all that are below from here on, and
+ * those of an episode below @root that runs.
+ */
+void pci_tree_claim(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	lockdep_assert_held(&pci_tree_lock);
+
+	guard(rcu)();
+	for_each_pe(pe, root) {
+		if (pe == root)
+			continue;
+		set_bit(PE_ABSORBED, &pe->flags);
+		WRITE_ONCE(pe->above, root);
+	}
+}
+
+/* Until the episodes below have given way.  A driver that is stuck is in one. */
+void pci_tree_wait(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	do {
+		scoped_guard(rcu) {
+			for_each_pe(pe, root) {
+				if (pe != root && READ_ONCE(pe->running))
+					break;
+			}
+		}
+		if (pe)
+			wait_var_event(&pe->episodes, !READ_ONCE(pe->running));
+	} while (pe);
+}
+
+/* The episode of @root ends: what was reported below meanwhile has its turn. */
+void pci_tree_release(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	lockdep_assert_held(&pci_tree_lock);
+
+	guard(rcu)();
+	for_each_pe(pe, root) {
+		if (pe->above != root)
+			continue;
+		WRITE_ONCE(pe->above, NULL);
+		if (!test_bit(PE_REPORTED, &pe->flags))
+			clear_bit(PE_ABSORBED, &pe->flags);
+		queue_work(pci_recovery_wq, &pe->work);
+	}
+}
