@@ -48,8 +48,7 @@ static struct zpci_pe *zpci_pe_create(u32 fid)
 		return NULL;
 	zpe->fid = fid;
 	spin_lock_init(&zpe->lock);
-	INIT_LIST_HEAD(&zpe->avail);
-	INIT_WORK(&zpe->work, zpci_pe_avail_work);
+	zpci_avail_init(&zpe->avail, zpe);
 	if (xa_reserve(&zpci_pes, fid, GFP_KERNEL)) {
 		kfree(zpe);
 		return NULL;

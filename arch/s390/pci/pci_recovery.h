@@ -20,6 +20,25 @@ struct zpci_ccdf {
 } __packed;
 static_assert(sizeof(struct zpci_ccdf) == 32);
 
+struct zpci_pe;
+
+/**
+ * struct zpci_avail_queue - availability events, in order
+ * @lock: protects @events
+ * @events: struct zpci_avail
+ * @work: handles them
+ * @zpe: whose they are; NULL for those of functions that are not known yet, and
+ *	of all functions
+ * @scans: number of events of all functions when the last one came
+ */
+struct zpci_avail_queue {
+	spinlock_t lock; /* see above */
+	struct list_head events;
+	struct work_struct work;
+	struct zpci_pe *zpe;
+	int scans;
+};
+
 /**
  * struct zpci_pe - a zPCI function, as a PE
  * @pe: the core's
@@ -30,8 +49,7 @@ static_assert(sizeof(struct zpci_ccdf) == 32);
  * @reported: an error event is not taken up yet
  * @fh: the function handle that it named
  * @pec: its PCI event code
- * @avail: availability events, in order
- * @work: handles @avail
+ * @avail: its availability events
  */
 struct zpci_pe {
 	struct pci_pe pe;
@@ -42,8 +60,7 @@ struct zpci_pe {
 	bool reported;
 	u32 fh;
 	u16 pec;
-	struct list_head avail;
-	struct work_struct work;
+	struct zpci_avail_queue avail;
 };
 
 static inline struct zpci_pe *to_zpci_pe(struct pci_pe *pe)
@@ -56,6 +73,6 @@ static inline struct zpci_pe *to_zpci_pe(struct pci_pe *pe)
 #define PEC_SERVICE_FAILED	0x0040	/* service action failed */
 
 struct zpci_pe *zpci_pe_by_fid(u32 fid);
-void zpci_pe_avail_work(struct work_struct *work);
+void zpci_avail_init(struct zpci_avail_queue *queue, struct zpci_pe *zpe);
 
 #endif /* _S390_PCI_RECOVERY_H */

@@ -4,11 +4,13 @@
  *
  * They arrive in kmcheck, which holds crw_handler_mutex for all of the channel
  * subsystem.  So an error event is published and left to the PE's worker, and
- * an availability event that may end in a driver's remove() gets a worker, too.
+ * an availability event, which may end in a driver's probe() or remove(), gets
+ * a worker, too.
  */
 
 #define pr_fmt(fmt) "zpci: " fmt
 
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -28,6 +30,7 @@
 #define PEC_STANDBY		0x0302	/* reserved -> standby */
 #define PEC_DECONFIGURE		0x0303	/* deconfiguration requested */
 #define PEC_DECONFIGURED	0x0304	/* configured -> standby or reserved */
+#define PEC_SEVERAL		0x0306	/* 0x0308 or 0x0302, of several functions */
 #define PEC_RESERVED		0x0308	/* standby -> reserved */
 
 /* An availability event that waits for its turn. */
@@ -38,6 +41,16 @@ struct zpci_avail {
 };
 
 static struct workqueue_struct *avail_wq;
+
+/* The events of functions that are no PCI devices yet, or of several. */
+static struct zpci_avail_queue others;
+
+/* Upstream handles one event at a time. */
+static DEFINE_MUTEX(avail_mutex);
+
+/* Of several functions: number of events so far, and the last one. */
+static atomic_t scans = ATOMIC_INIT(0);
+static struct zpci_avail scan;
 
 /* Is @fh the handle that the function has now, as far as we know? */
 static bool handle_is_current(struct zpci_pe *zpe, u32 fh)
@@ -132,40 +145,23 @@ static void publish(struct zpci_pe *zpe, u16 pec)
 	}
 }
 
-/*
- * Does what the event leads to take the rescan/remove lock, or call a driver?
- * PEC 0x306 does not: it is about functions that no driver has seen.
- */
-static bool may_block(u16 pec)
-{
-	switch (pec) {
-	case PEC_CONFIGURED:
-	case PEC_STANDBY:
-	case PEC_DECONFIGURE:
-	case PEC_DECONFIGURED:
-	case PEC_RESERVED:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool queue_avail(struct zpci_pe *zpe, struct zpci_ccdf *ccdf,
+/* False if memory is short: the event is then handled where it is. */
+static bool queue_avail(struct zpci_avail_queue *queue, struct zpci_ccdf *ccdf,
 			void (*upstream)(struct zpci_ccdf_avail *ccdf))
 {
 	struct zpci_avail *avail;
 
-	if (!may_block(ccdf->pec))
-		return false;
 	/* Reclaim may wait for the very disk that an event is about. */
 	avail = kmalloc(sizeof(*avail), GFP_NOWAIT | __GFP_NOWARN);
 	if (!avail)
 		return false;
 	avail->ccdf = *ccdf;
 	avail->upstream = upstream;
-	scoped_guard(spinlock_irqsave, &zpe->lock)
-		list_add_tail(&avail->node, &zpe->avail);
-	queue_work(avail_wq, &zpe->work);
+	scoped_guard(spinlock_irqsave, &queue->lock) {
+		list_add_tail(&avail->node, &queue->events);
+		queue->scans = atomic_read(&scans);
+	}
+	queue_work(avail_wq, &queue->work);
 	return true;
 }
 
@@ -175,48 +171,84 @@ static bool queue_avail(struct zpci_pe *zpe, struct zpci_ccdf *ccdf,
  * @upstream: what handles it, in the end
  *
  * An episode under way learns at once that its function is gone.  @upstream,
- * which removes the function, runs when the episode has ended and the driver
- * is off the function, after the events that came before.
+ * which scans, probes and removes, runs in a worker: of the function, after the
+ * events that came before, when the episode has ended and the driver is off
+ * the function; or of all that are no PCI devices yet.
  *
  * Context: kmcheck, with crw_handler_mutex held.  Does not wait for a driver,
- * unless memory is short or the function was never a PCI device.
+ * unless memory is short.
  */
 void zpci_recovery_availability(struct zpci_ccdf_avail *data,
 				void (*upstream)(struct zpci_ccdf_avail *ccdf))
 {
 	struct zpci_ccdf *ccdf = (struct zpci_ccdf *)data;
-	struct zpci_pe *zpe = zpci_pe_by_fid(ccdf->fid);
+	struct zpci_pe *zpe = NULL;
 
-	if (pci_recovery_enabled() && zpe) {
-		trace_zpci_recovery_event(ccdf->fid, ccdf->fh, ccdf->pec, 0);
-		publish(zpe, ccdf->pec);
-		if (queue_avail(zpe, ccdf, upstream))
-			return;
+	if (!pci_recovery_enabled()) {
+		upstream(data);
+		return;
 	}
-	upstream(data);
+	if (ccdf->pec != PEC_SEVERAL)
+		zpe = zpci_pe_by_fid(ccdf->fid);
+	trace_zpci_recovery_event(ccdf->fid, ccdf->fh, ccdf->pec, 0);
+	if (zpe)
+		publish(zpe, ccdf->pec);
+	if (!queue_avail(zpe ? &zpe->avail : &others, ccdf, upstream))
+		upstream(data);
 }
 
-/* The availability events of one function, one after the other. */
-void zpci_pe_avail_work(struct work_struct *work)
+static void handle(struct zpci_avail *avail, struct zpci_pe *zpe)
 {
-	struct zpci_pe *zpe = container_of(work, struct zpci_pe, work);
+	if (zpe && avail->ccdf.pec != PEC_CONFIGURED &&
+	    avail->ccdf.pec != PEC_STANDBY)
+		pci_recovery_release(&zpe->pe);
+	guard(mutex)(&avail_mutex);
+	if (avail->ccdf.pec == PEC_SEVERAL) {
+		scan = *avail;
+		atomic_inc(&scans);
+	}
+	avail->upstream((struct zpci_ccdf_avail *)&avail->ccdf);
+}
+
+/*
+ * A function that was still there when all were looked at, and has left since,
+ * may be back already.
+ */
+static void scan_again(struct zpci_avail_queue *queue)
+{
+	guard(mutex)(&avail_mutex);
+	if (queue->zpe && queue->scans != atomic_read(&scans))
+		scan.upstream((struct zpci_ccdf_avail *)&scan.ccdf);
+}
+
+static void avail_work(struct work_struct *work)
+{
+	struct zpci_avail_queue *queue =
+		container_of(work, struct zpci_avail_queue, work);
 	struct zpci_avail *avail;
 
 	for (;;) {
-		scoped_guard(spinlock_irq, &zpe->lock) {
-			avail = list_first_entry_or_null(&zpe->avail,
+		scoped_guard(spinlock_irq, &queue->lock) {
+			avail = list_first_entry_or_null(&queue->events,
 							 struct zpci_avail, node);
 			if (avail)
 				list_del(&avail->node);
 		}
 		if (!avail)
-			return;
-		if (avail->ccdf.pec != PEC_CONFIGURED &&
-		    avail->ccdf.pec != PEC_STANDBY)
-			pci_recovery_release(&zpe->pe);
-		avail->upstream((struct zpci_ccdf_avail *)&avail->ccdf);
+			break;
+		handle(avail, queue->zpe);
 		kfree(avail);
 	}
+	scan_again(queue);
+}
+
+/* @zpe: NULL for the queue that is not of one function */
+void zpci_avail_init(struct zpci_avail_queue *queue, struct zpci_pe *zpe)
+{
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->events);
+	INIT_WORK(&queue->work, avail_work);
+	queue->zpe = zpe;
 }
 
 #if IS_ENABLED(CONFIG_PCI_RECOVERY_INJECT)
@@ -258,11 +290,12 @@ int zpci_recovery_shrink_window(struct zpci_dev *zdev)
 EXPORT_SYMBOL_GPL(zpci_recovery_shrink_window);
 #endif
 
-static int __init zpci_avail_init(void)
+static int __init zpci_recovery_event_init(void)
 {
 	if (!pci_recovery_enabled())
 		return 0;
+	zpci_avail_init(&others, NULL);
 	avail_wq = alloc_workqueue("zpci_avail", WQ_UNBOUND, 0);
 	return avail_wq ? 0 : -ENOMEM;
 }
-arch_initcall(zpci_avail_init);
+arch_initcall(zpci_recovery_event_init);

@@ -80,8 +80,12 @@ static int __init inject_init(void)
 	struct dentry *dir = debugfs_lookup("pci_recovery", NULL);
 
 	/* With pci_recovery=off, too: that is how the two are compared. */
-	if (!dir)
-		dir = dget(debugfs_create_dir("pci_recovery", NULL));
+	if (!dir) {
+		dir = debugfs_create_dir("pci_recovery", NULL);
+		if (IS_ERR(dir))
+			return PTR_ERR(dir);
+		dget(dir);
+	}
 	inject_file = debugfs_create_file("inject", 0200, dir, NULL,
 					  &inject_fops);
 	dput(dir);
