@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A platform that is not there: PEs, functions, drivers, and what goes wrong.
+ *
+ * For the tests of the recovery core.  Each PE is one slot of a synthetic host
+ * bridge, with up to eight functions.  The PCI core scans them as any other, so
+ * all but the hardware is real.
+ *
+ * Below: fake_config.c what a function's config space does, fake_host.c the
+ * bridges, fake_pe.c the platform, fake_driver.c the drivers, fake_log.c what
+ * happened.
+ */
+#ifndef _PCI_RECOVERY_FAKE_H
+#define _PCI_RECOVERY_FAKE_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+#include <linux/pci-recovery.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+
+/* In a PE, on a bus, and buses. */
+#define FAKE_FNS	8
+#define FAKE_SLOTS	32
+#define FAKE_HOSTS	34
+#define FAKE_PES	(FAKE_HOSTS * FAKE_SLOTS)
+
+/* The first host's; the others follow. */
+#define FAKE_DOMAIN	0xfa00
+#define FAKE_VENDOR	0xfa4e
+#define FAKE_CFG_SIZE	0x180
+#define FAKE_BAR_SIZE	SZ_16K
+#define FAKE_SERIAL	0x0123456789abcdefULL
+
+/* Where the capabilities are. */
+#define FAKE_MSIX	0x40
+#define FAKE_MSI	0x50
+#define FAKE_PCIE	0x70
+#define FAKE_AER	0x100
+#define FAKE_DSN	0x148
+#define FAKE_ATS	0x158
+#define FAKE_PASID	0x160
+
+/*
+ * Drivers are known by the callbacks they have, which is also the device id of
+ * the functions they bind to.
+ */
+#define FAKE_HAS_ERROR_DETECTED	BIT(0)
+#define FAKE_HAS_MMIO_ENABLED	BIT(1)
+#define FAKE_HAS_SLOT_RESET	BIT(2)
+#define FAKE_HAS_RESUME		BIT(3)
+#define FAKE_DRIVERS		16
+#define FAKE_UNAWARE		0
+#define FAKE_AWARE		(FAKE_DRIVERS - 1)
+#define FAKE_DRIVERLESS		FAKE_DRIVERS
+
+/* What the core does to a PE. */
+enum fake_op {
+	FAKE_LOCK,
+	FAKE_FREEZE,
+	FAKE_THAW_MMIO,
+	FAKE_THAW_DMA,
+	FAKE_RESET,
+	FAKE_DEEP_RESET,
+	FAKE_RESCAN,
+	FAKE_NR_OPS
+};
+
+/* What the core makes a driver do. */
+enum fake_call {
+	FAKE_PROBE,
+	FAKE_REMOVE,
+	FAKE_ERROR_DETECTED,
+	FAKE_PERM_FAILURE,
+	FAKE_MMIO_ENABLED,
+	FAKE_SLOT_RESET,
+	FAKE_RESUME,
+	FAKE_NR_CALLS
+};
+
+/* What comes back after a reset. */
+enum fake_change {
+	FAKE_SAME,
+	FAKE_OTHER_DEVICE,
+	FAKE_OTHER_SERIAL,
+	FAKE_NO_ANSWER,
+};
+
+struct fake_pe;
+
+/**
+ * struct fake_fn - a function
+ * @fpe: its PE
+ * @pdev: what the PCI core made of it, referenced; NULL if it is not there.
+ *	Changes under the rescan/remove lock
+ * @driver: the callbacks of its driver, FAKE_HAS_*, or FAKE_DRIVERLESS
+ * @present: it answers
+ * @cfg: its config space
+ * @vote: what its driver answers, by callback
+ * @ms: how long its driver takes, by callback
+ * @called: how often its driver was called, by callback
+ * @fail_probes: so many probes fail from now on
+ * @hook: is called from each callback, if set
+ * @inside: a callback is running
+ */
+struct fake_fn {
+	struct fake_pe *fpe;
+	struct pci_dev *pdev;
+	u16 driver;
+	bool present;
+	u8 cfg[FAKE_CFG_SIZE];
+	pci_ers_result_t vote[FAKE_NR_CALLS];
+	unsigned int ms[FAKE_NR_CALLS];
+	atomic_t called[FAKE_NR_CALLS];
+	atomic_t fail_probes;
+	void (*hook)(struct fake_fn *fn, enum fake_call call);
+	atomic_t inside;
+};
+
+/**
+ * struct fake_fault - an operation that fails
+ * @skip: not the first so many times
+ * @times: but so many times after that
+ * @error: and so
+ */
+struct fake_fault {
+	unsigned int skip;
+	unsigned int times;
+	int error;
+};
+
+/**
+ * struct fake_log - what the trace says of a PE's episodes
+ * @lock: protects all
+ * @text: one line each, see fake_log.c
+ * @used: length of @text
+ * @episode: the one that runs, or that ran last
+ * @begins: episodes that began
+ * @ends: and ended
+ * @outcome: how the last one ended
+ * @rung: how far it climbed
+ * @us: how long it took, in microseconds
+ */
+struct fake_log {
+	spinlock_t lock; /* all below */
+	char text[4096];
+	size_t used;
+	u32 episode;
+	unsigned int begins;
+	unsigned int ends;
+	enum pci_recovery_outcome outcome;
+	enum pci_recovery_rung rung;
+	u64 us;
+};
+
+/**
+ * struct fake_pe - a PE
+ * @pe: what the core knows of it
+ * @index: its number
+ * @taken: a test has it
+ * @lock: the platform's lock over configuration changes
+ * @hw_lock: protects @hw, @fault and @change
+ * @hw: its state
+ * @fault: what fails
+ * @change: what the next reset brings back
+ * @calls: how often an operation was called
+ * @reset_ms: how long a reset takes
+ * @refuse: it is in the hands of someone else
+ * @hook: is called from each operation, if set
+ * @in_reset: a reset is running
+ * @fn: its functions
+ * @log: what happened
+ */
+struct fake_pe {
+	struct pci_pe pe;
+	unsigned int index;
+	bool taken;
+	struct mutex lock; /* see above */
+	spinlock_t hw_lock; /* see above */
+	enum pci_pe_hw_state hw;
+	struct fake_fault fault[FAKE_NR_OPS];
+	enum fake_change change;
+	atomic_t calls[FAKE_NR_OPS];
+	unsigned int reset_ms;
+	bool refuse;
+	void (*hook)(struct fake_pe *fpe, enum fake_op op);
+	atomic_t in_reset;
+	struct fake_fn fn[FAKE_FNS];
+	struct fake_log log;
+};
+
+static inline struct fake_pe *to_fake_pe(struct pci_pe *pe)
+{
+	return container_of(pe, struct fake_pe, pe);
+}
+
+/* fake_pe.c: for tests */
+struct fake_pe *fake_pe_get(struct fake_pe *parent);
+void fake_pe_put(struct fake_pe *fpe);
+void fake_freeze(struct fake_pe *fpe);
+bool fake_error(struct fake_pe *fpe);
+void fake_gone(struct fake_pe *fpe);
+void fake_fail(struct fake_pe *fpe, enum fake_op op, unsigned int skip,
+	       unsigned int times, int error);
+bool fake_wait(struct fake_pe *fpe, unsigned int ends, unsigned int ms);
+void fake_idle(struct fake_pe *fpe);
+
+/* fake_host.c: for tests */
+int fake_fn_add(struct fake_fn *fn, u16 driver);
+void fake_fn_del(struct fake_fn *fn);
+int fake_rescan(struct fake_pe *fpe);
+struct pci_bus *fake_bus(struct fake_pe *fpe);
+
+/* fake_driver.c, for tests */
+const char *fake_driver_name(u16 driver);
+
+/* fake_log.c: for tests */
+void fake_log_clear(struct fake_pe *fpe);
+
+/* Between the parts of the platform; the first two in fake_ARCHITECTURE.c. */
+void *fake_arch_sysdata(unsigned int host);
+int fake_arch_fn(struct pci_bus *bus, struct fake_fn *fn, unsigned int devfn);
+struct fake_fn *fake_fn_of(struct pci_dev *pdev);
+struct fake_pe *fake_pe_at(unsigned int index);
+enum pci_pe_hw_state fake_state(struct fake_pe *fpe);
+void fake_config_init(struct fake_fn *fn);
+void fake_config_reset(struct fake_fn *fn, enum fake_change change);
+extern struct pci_ops fake_config_ops;
+
+#endif /* _PCI_RECOVERY_FAKE_H */

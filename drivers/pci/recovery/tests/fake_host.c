@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Host bridges with nothing behind them but fake functions.
+ *
+ * A bridge is made when its first PE is taken, and stays.
+ */
+
+#include <linux/cleanup.h>
+#include <linux/ioport.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "fake.h"
+#include "../recovery.h"
+
+static struct fake_host {
+	struct pci_bus *bus;
+	struct resource window;
+} hosts[FAKE_HOSTS];
+
+static DEFINE_MUTEX(hosts_mutex);
+
+/* Where no memory is, and nobody looks. */
+static int window_init(struct resource *window)
+{
+	resource_size_t size = FAKE_SLOTS * FAKE_FNS * FAKE_BAR_SIZE;
+
+	window->name = "fake PCI window";
+	window->flags = IORESOURCE_MEM | IORESOURCE_MEM_64;
+	return allocate_resource(&iomem_resource, window, size, SZ_4G,
+				 ~(resource_size_t)0, size, NULL, NULL);
+}
+
+static int host_create(unsigned int index)
+{
+	struct fake_host *host = &hosts[index];
+	struct pci_host_bridge *bridge;
+	void *sysdata;
+	int ret;
+
+	sysdata = fake_arch_sysdata(index);
+	bridge = pci_alloc_host_bridge(0);
+	if (!sysdata || !bridge)
+		return -ENOMEM;
+	if (!host->window.flags && !IS_ENABLED(CONFIG_S390)) {
+		ret = window_init(&host->window);
+		if (ret)
+			return ret;
+	}
+	if (host->window.flags)
+		pci_add_resource(&bridge->windows, &host->window);
+	bridge->sysdata = sysdata;
+	bridge->busnr = 0;
+	bridge->ops = &fake_config_ops;
+	ret = pci_scan_root_bus_bridge(bridge);
+	if (ret)
+		return ret;
+	pci_lock_rescan_remove();
+	pci_bus_add_devices(bridge->bus);
+	pci_unlock_rescan_remove();
+	host->bus = bridge->bus;
+	return 0;
+}
+
+/* The bus of @fpe; NULL if it cannot be made. */
+struct pci_bus *fake_bus(struct fake_pe *fpe)
+{
+	struct fake_host *host = &hosts[fpe->index / FAKE_SLOTS];
+
+	guard(mutex)(&hosts_mutex);
+	if (!host->bus && host_create(host - hosts))
+		return NULL;
+	return host->bus;
+}
+
+/* Have the PCI core find @fn.  Under the rescan/remove lock. */
+static int fn_scan(struct fake_fn *fn, struct pci_bus *bus)
+{
+	unsigned int devfn = PCI_DEVFN(fn->fpe->index % FAKE_SLOTS,
+				       fn - fn->fpe->fn);
+	struct pci_dev *pdev;
+	int i;
+
+	pdev = pci_scan_single_device(bus, devfn);
+	if (!pdev)
+		return -ENODEV;
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		if (pdev->resource[i].flags && !pdev->resource[i].parent &&
+		    pci_assign_resource(pdev, i))
+			pci_warn(pdev, "no room for BAR %d\n", i);
+	}
+	WRITE_ONCE(fn->pdev, pci_dev_get(pdev));
+	pci_bus_add_device(pdev);
+	return 0;
+}
+
+/* Plug @fn in, for a driver with the callbacks @driver.  May sleep. */
+int fake_fn_add(struct fake_fn *fn, u16 driver)
+{
+	struct pci_bus *bus = fake_bus(fn->fpe);
+	int ret;
+
+	if (!bus)
+		return -ENOMEM;
+	ret = fake_arch_fn(bus, fn, PCI_DEVFN(fn->fpe->index % FAKE_SLOTS,
+					      fn - fn->fpe->fn));
+	if (ret)
+		return ret;
+	pci_lock_rescan_remove();
+	ret = -EEXIST;
+	if (!fn->pdev) {
+		fn->driver = driver;
+		fake_config_init(fn);
+		WRITE_ONCE(fn->present, true);
+		ret = fn_scan(fn, bus);
+	}
+	pci_unlock_rescan_remove();
+	return ret;
+}
+EXPORT_SYMBOL_GPL(fake_fn_add);
+
+static void fn_remove(struct fake_fn *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+
+	if (!pdev)
+		return;
+	WRITE_ONCE(fn->pdev, NULL);
+	pci_stop_and_remove_bus_device(pdev);
+	pci_dev_put(pdev);
+}
+
+/* Take @fn out, if it is in.  May sleep. */
+void fake_fn_del(struct fake_fn *fn)
+{
+	pci_lock_rescan_remove();
+	fn_remove(fn);
+	WRITE_ONCE(fn->present, false);
+	pci_unlock_rescan_remove();
+}
+EXPORT_SYMBOL_GPL(fake_fn_del);
+
+/* Remove what is there of @fpe and scan for it again.  May sleep. */
+int fake_rescan(struct fake_pe *fpe)
+{
+	struct fake_fn *fn;
+	int ret = 0;
+
+	pci_lock_rescan_remove();
+	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
+		if (!fn->pdev)
+			continue;
+		fn_remove(fn);
+		fake_config_reset(fn, FAKE_SAME);
+		WRITE_ONCE(fn->present, true);
+		ret = fn_scan(fn, fake_bus(fpe)) ?: ret;
+	}
+	pci_unlock_rescan_remove();
+	return ret;
+}
