@@ -113,6 +113,7 @@ void pci_recovery_release(struct pci_pe *pe)
 	queue_work(pci_recovery_wq, &pe->work);
 	wait_var_event(&pe->episodes, released(pe));
 }
+EXPORT_SYMBOL_GPL(pci_recovery_release);
 
 /* Run or join one episode; -EAGAIN if one of a PE above went on with it. */
 static int run_once(struct pci_pe *pe, unsigned long limit)

@@ -219,6 +219,7 @@ static void fn_add(struct pci_dev *pdev)
 	kref_init(&fn->ref);
 	fn->pe = pe;
 	fn->pdev = pci_dev_get(pdev);
+	fn->serial = pci_get_dsn(pdev);
 	INIT_RCU_WORK(&fn->release, fn_release);
 
 	spin_lock_irq(&pe->lock);

@@ -68,7 +68,7 @@ enum pci_fn_plan {
  * @release: drops the reference of the PE after a grace period
  * @stash: config space as it was before any driver touched it; written once,
  *	before the first driver binds, or by the worker if none ever did
- * @serial: device serial number, or 0; written with @stash
+ * @serial: device serial number, or 0; never changes
  * @left: the function is not in @pe any more
  * @step: in pci_episode.fns; this and all below is the worker's
  * @driver: bound when the episode began, or NULL

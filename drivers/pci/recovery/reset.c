@@ -52,7 +52,10 @@ static int restore(struct pci_episode *ep)
 		if (fn->plan == PCI_FN_LEFT)
 			continue;
 		ret = pci_stash_check(fn);
-		if (ret == -ENODEV && !READ_ONCE(fn->left))
+		/* One that was removed does not hold up the others. */
+		if (ret && READ_ONCE(fn->left))
+			continue;
+		if (ret == -ENODEV)
 			pci_recovery_gone(fn->pe, false);
 		if (ret)
 			return ret;
@@ -61,7 +64,7 @@ static int restore(struct pci_episode *ep)
 		begin = pci_step_begin(ep, fn, PCI_STEP_RESTORE);
 		ret = pci_stash_restore(fn);
 		pci_step_end(ep, fn, PCI_STEP_RESTORE, begin, ret);
-		if (ret)
+		if (ret && !READ_ONCE(fn->left))
 			return ret;
 	}
 	return 0;
@@ -113,6 +116,8 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	enum pci_recovery_verdict verdict;
 	int ret;
 
+	if (pci_episode_over(ep))
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	ret = pci_recovery_unbind(ep);
 	rung_reached(ep);
 	if (!ret)

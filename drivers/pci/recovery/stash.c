@@ -16,7 +16,6 @@
 void pci_stash_take(struct pci_pe_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
-	struct pci_saved_state *stash;
 
 	if (fn->stash || pci_pe_state(fn->pe) != PCI_PE_LIVE)
 		return;
@@ -25,10 +24,8 @@ void pci_stash_take(struct pci_pe_fn *fn)
 		return;
 	if (PCI_POSSIBLE_ERROR(pdev->saved_config_space[0]))
 		return;
-	fn->serial = pci_get_dsn(pdev);
-	stash = pci_store_saved_state(pdev);
-	/* Pairs with stash_of(): whoever sees the stash sees the serial. */
-	smp_store_release(&fn->stash, stash);
+	/* Pairs with stash_of(), in the worker. */
+	smp_store_release(&fn->stash, pci_store_saved_state(pdev));
 }
 
 /* A function that never had a driver still has what the PCI core saved. */
@@ -40,7 +37,6 @@ static struct pci_saved_state *stash_of(struct pci_pe_fn *fn)
 	stash = smp_load_acquire(&fn->stash);
 	if (stash || fn->driver)
 		return stash;
-	fn->serial = pci_get_dsn(fn->pdev);
 	fn->stash = pci_store_saved_state(fn->pdev);
 	return fn->stash;
 }
