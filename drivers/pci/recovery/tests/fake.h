@@ -63,6 +63,7 @@ enum fake_op {
 	FAKE_RESET,
 	FAKE_DEEP_RESET,
 	FAKE_RESCAN,
+	FAKE_REPORT,
 	FAKE_NR_OPS
 };
 
@@ -204,6 +205,8 @@ void fake_fail(struct fake_pe *fpe, enum fake_op op, unsigned int skip,
 	       unsigned int times, int error);
 bool fake_wait(struct fake_pe *fpe, unsigned int ends, unsigned int ms);
 void fake_idle(struct fake_pe *fpe);
+bool fake_stalled(struct fake_pe *fpe, char *buf, size_t size);
+void fake_limits(unsigned int callback_ms, unsigned int rescue_ms);
 
 /* fake_host.c: for tests */
 int fake_fn_add(struct fake_fn *fn, u16 driver);

@@ -199,3 +199,4 @@ void fake_config_reset(struct fake_fn *fn, enum fake_change change)
 	if (change == FAKE_NO_ANSWER)
 		WRITE_ONCE(fn->present, false);
 }
+EXPORT_SYMBOL_GPL(fake_config_reset);

@@ -153,7 +153,7 @@ int fake_rescan(struct fake_pe *fpe)
 		fn_remove(fn);
 		fake_config_reset(fn, FAKE_SAME);
 		WRITE_ONCE(fn->present, true);
-		ret = fn_scan(fn, fake_bus(fpe)) ?: ret;
+		ret = fn_scan(fn, hosts[fpe->index / FAKE_SLOTS].bus) ?: ret;
 	}
 	pci_unlock_rescan_remove();
 	return ret;

@@ -211,6 +211,7 @@ static int op_rescan(struct pci_pe *pe)
 static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
 		      enum pci_recovery_outcome outcome)
 {
+	op_enter(to_fake_pe(pe), FAKE_REPORT);
 }
 
 static const struct pci_pe_ops fake_ops = {
@@ -359,6 +360,21 @@ void fake_idle(struct fake_pe *fpe)
 	flush_work(&fpe->pe.work);
 }
 EXPORT_SYMBOL_GPL(fake_idle);
+
+/* What is stuck, as sysfs says; false if nothing is. */
+bool fake_stalled(struct fake_pe *fpe, char *buf, size_t size)
+{
+	return pci_watch_stalled(&fpe->pe, buf, size);
+}
+EXPORT_SYMBOL_GPL(fake_stalled);
+
+/* Deadlines for all PEs. */
+void fake_limits(unsigned int callback_ms, unsigned int rescue_ms)
+{
+	WRITE_ONCE(pci_recovery_callback_ms, callback_ms);
+	WRITE_ONCE(pci_recovery_rescue_ms, rescue_ms);
+}
+EXPORT_SYMBOL_GPL(fake_limits);
 
 /* Before the platforms of the architecture: those know no fake functions. */
 static int __init fake_init(void)

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PEs below each other: an episode above absorbs those below.
+ */
+
+#include <linux/delay.h>
+#include <linux/pci.h>
+
+#include "suites.h"
+
+struct tree {
+	struct fake_pe *parent;
+	struct fake_pe *aware;
+	struct fake_pe *unaware;
+};
+
+/* A bridge, so to speak, and what is behind it. */
+static struct tree tree_of(struct kunit *test)
+{
+	static const u16 aware = FAKE_AWARE, unaware = FAKE_UNAWARE;
+	struct tree tree;
+
+	tree.parent = suite_pe_below(test, NULL, 0, NULL);
+	tree.aware = suite_pe_below(test, tree.parent, 1, &aware);
+	tree.unaware = suite_pe_below(test, tree.parent, 1, &unaware);
+	return tree;
+}
+
+/* For hooks: the one PE of the test that is above. */
+static struct fake_pe *above;
+
+static void tree_parent(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	suite_error(test, tree.parent);
+	suite_expect_log(test, tree.parent,
+			 "begin error\n"
+			 "freeze\n"
+			 "error_detected 0\n"
+			 "vote 0 need_reset\n"
+			 "revive\n"
+			 "unbind 0\n"
+			 "reset\n"
+			 "restore 0\n"
+			 "slot_reset 0\n"
+			 "vote 0 recovered\n"
+			 "bind 0\n"
+			 "resume 0\n"
+			 "end recovered rebind\n");
+	KUNIT_EXPECT_EQ(test, tree.aware->log.begins, 0);
+	KUNIT_EXPECT_EQ(test, tree.unaware->log.begins, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_LIVE);
+}
+
+static void tree_child_alone(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	suite_error(test, tree.aware);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.begins, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.unaware->fn[0].called[FAKE_REMOVE]),
+			0);
+}
+
+/* What is published at once is published for all. */
+static void tree_publish(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	tree.parent->pe.auto_recover = false;
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
+			pci_channel_io_frozen);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.unaware->pe.state),
+			PCI_PE_FROZEN);
+}
+
+/* In the child's reset the parent fails, and takes over. */
+static void fail_above(struct fake_pe *fpe, enum fake_op op)
+{
+	int tries = 1000;
+
+	if (op != FAKE_RESET)
+		return;
+	fake_error(above);
+	while (!READ_ONCE(fpe->pe.above) && tries--)
+		msleep(20);
+}
+
+static void tree_child_gives_way(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	WRITE_ONCE(tree.aware->hook, fail_above);
+	suite_error(test, tree.aware);
+	suite_wait(test, tree.parent, 1);
+	suite_expect_log(test, tree.aware,
+			 "begin error\n"
+			 "freeze\n"
+			 "error_detected 0\n"
+			 "vote 0 need_reset\n"
+			 "reset\n"
+			 "end absorbed reset\n");
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_RESUME]),
+			1);
+	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
+			pci_channel_io_normal);
+}
+
+/* A driver that the child's episode has unbound is bound by the parent's. */
+static void tree_unbound_is_bound(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	WRITE_ONCE(tree.unaware->hook, fail_above);
+	suite_error(test, tree.unaware);
+	suite_wait(test, tree.parent, 1);
+	KUNIT_EXPECT_EQ(test, tree.unaware->log.outcome, PCI_RECOVERY_ABSORBED);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_NOT_NULL(test, tree.unaware->fn[0].pdev->dev.driver);
+}
+
+/* A new error below when the parent's episode is about to end. */
+static void fail_in_resume(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_RESUME && !above->log.ends)
+		fake_error(fn->fpe);
+}
+
+static void tree_child_fails_in_parent(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	WRITE_ONCE(tree.aware->fn[0].hook, fail_in_resume);
+	suite_error(test, tree.parent);
+	suite_wait(test, tree.aware, 1);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.begins, 1);
+	suite_expect_log(test, tree.aware,
+			 "begin again\n"
+			 "freeze\n"
+			 "error_detected 0\n"
+			 "vote 0 need_reset\n"
+			 "reset\n"
+			 "slot_reset 0\n"
+			 "vote 0 recovered\n"
+			 "resume 0\n"
+			 "end recovered reset\n");
+}
+
+/* One that the parent's reset has dealt with needs no episode. */
+static struct fake_pe *below;
+
+static void fail_below(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_RESET)
+		fake_error(below);
+}
+
+static void tree_reset_deals_with_child(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	below = tree.aware;
+	WRITE_ONCE(tree.parent->hook, fail_below);
+	suite_error(test, tree.parent);
+	fake_idle(tree.aware);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.begins, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_LIVE);
+	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
+			pci_channel_io_normal);
+}
+
+/* Who asks for a child while its parent is recovered waits for that. */
+struct operator {
+	struct work_struct work;
+	struct fake_pe *fpe;
+	bool started;
+	int ret;
+};
+
+static struct operator operator;
+
+static void operator_work(struct work_struct *work)
+{
+	WRITE_ONCE(operator.started, true);
+	operator.ret = pci_recovery_run(&operator.fpe->pe);
+}
+
+static void ask_below(struct fake_pe *fpe, enum fake_op op)
+{
+	int tries = 1000;
+
+	if (op != FAKE_RESET)
+		return;
+	queue_work(system_unbound_wq, &operator.work);
+	while (!READ_ONCE(operator.started) && tries--)
+		msleep(20);
+	msleep(100);
+}
+
+static void tree_operator_joins(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	INIT_WORK(&operator.work, operator_work);
+	operator.fpe = tree.aware;
+	operator.started = false;
+	WRITE_ONCE(tree.parent->hook, ask_below);
+	suite_error(test, tree.parent);
+	flush_work(&operator.work);
+	KUNIT_EXPECT_EQ(test, operator.ret, 0);
+	fake_idle(tree.aware);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.begins, 0);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.begins, 1);
+}
+
+/* A child that was given up gets another chance, by a rebind. */
+static void tree_failed_child(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	tree.aware->pe.max_freezes = 0;
+	suite_error(test, tree.aware);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.outcome, PCI_RECOVERY_FAILED);
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_PROBE]),
+			2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_LIVE);
+	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
+			pci_channel_io_normal);
+}
+
+/* One function of several leaves: the others are recovered. */
+static void leave_in_reset(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_RESET)
+		fake_fn_del(&below->fn[0]);
+}
+
+static void tree_child_leaves(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	below = tree.unaware;
+	WRITE_ONCE(tree.parent->hook, leave_in_reset);
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_RESUME]),
+			1);
+}
+
+static void tree_all_gone(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	pci_recovery_gone(&tree.parent->pe, true);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_DEAD);
+	KUNIT_EXPECT_EQ(test, tree.unaware->fn[0].pdev->error_state,
+			pci_channel_io_perm_failure);
+	KUNIT_EXPECT_FALSE(test, fake_error(tree.aware));
+	/* Something new in its place proves that the bridge is there, too. */
+	fake_fn_del(&tree.aware->fn[0]);
+	KUNIT_EXPECT_EQ(test, fake_fn_add(&tree.aware->fn[0], FAKE_AWARE), 0);
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
+static struct kunit_case tree_cases[] = {
+	KUNIT_CASE(tree_parent),
+	KUNIT_CASE(tree_child_alone),
+	KUNIT_CASE(tree_publish),
+	KUNIT_CASE(tree_child_gives_way),
+	KUNIT_CASE(tree_unbound_is_bound),
+	KUNIT_CASE(tree_child_fails_in_parent),
+	KUNIT_CASE(tree_reset_deals_with_child),
+	KUNIT_CASE(tree_operator_joins),
+	KUNIT_CASE(tree_failed_child),
+	KUNIT_CASE(tree_child_leaves),
+	KUNIT_CASE(tree_all_gone),
+	{}
+};
+
+struct kunit_suite tree_suite = {
+	.name = "pci_recovery_tree",
+	.test_cases = tree_cases,
+};
