@@ -11,6 +11,9 @@
 
 #include "fake.h"
 
+/* On s390 the BARs are the firmware's. */
+#define HAS_BAR (!IS_ENABLED(CONFIG_S390))
+
 /* Registers that can be written: all others are constant. */
 static const struct {
 	u16 where;
@@ -20,8 +23,8 @@ static const struct {
 	{ PCI_COMMAND, 2, 0x0547 },
 	{ PCI_CACHE_LINE_SIZE, 1, 0xff },
 	{ PCI_LATENCY_TIMER, 1, 0xff },
-	{ PCI_BASE_ADDRESS_0, 4, ~(FAKE_BAR_SIZE - 1) },
-	{ PCI_BASE_ADDRESS_1, 4, 0xffffffff },
+	{ PCI_BASE_ADDRESS_0, 4, HAS_BAR * ~(FAKE_BAR_SIZE - 1) },
+	{ PCI_BASE_ADDRESS_1, 4, HAS_BAR * 0xffffffff },
 	{ PCI_INTERRUPT_LINE, 1, 0xff },
 	{ FAKE_MSIX + PCI_MSIX_FLAGS, 2,
 	  PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL },
@@ -128,8 +131,7 @@ static void put_header(u8 *cfg, u16 device)
 	put_unaligned_le32(PCI_CLASS_NOT_DEFINED << 16 | 1,
 			   cfg + PCI_CLASS_REVISION);
 	cfg[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL | PCI_HEADER_TYPE_MFD;
-	/* On s390 the BARs are the firmware's. */
-	if (!IS_ENABLED(CONFIG_S390))
+	if (HAS_BAR)
 		put_unaligned_le32(PCI_BASE_ADDRESS_MEM_TYPE_64,
 				   cfg + PCI_BASE_ADDRESS_0);
 	put_unaligned_le16(FAKE_VENDOR, cfg + PCI_SUBSYSTEM_VENDOR_ID);

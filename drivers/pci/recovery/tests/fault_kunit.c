@@ -5,6 +5,7 @@
  */
 
 #include <linux/pci.h>
+#include <linux/slab.h>
 
 #include "suites.h"
 
@@ -85,6 +86,19 @@ static bool clear_fail_nth(void)
 	return left;
 }
 
+/* The tests need one that may sleep to fail. */
+static void expect_faults(struct kunit *test)
+{
+	void *p;
+
+	set_fail_nth(1);
+	p = kmalloc(16, GFP_KERNEL);
+	clear_fail_nth();
+	kfree(p);
+	if (p)
+		kunit_skip(test, "failslab/ignore-gfp-wait is not N");
+}
+
 static unsigned int nth;
 static bool nth_left;
 
@@ -112,6 +126,7 @@ static void fault_alloc_in_episode(struct kunit *test)
 	const u16 *driver = test->param_value;
 	struct fake_pe *fpe = suite_pe(test, *driver);
 
+	expect_faults(test);
 	fpe->pe.max_freezes = UINT_MAX;
 	nth_left = false;
 	for (nth = 1; !nth_left && nth < 1000; nth++) {
@@ -135,6 +150,7 @@ static void fault_alloc_in_add(struct kunit *test)
 	bool left = false;
 	int i, ret;
 
+	expect_faults(test);
 	for (i = 1; !left && i < 2000; i++) {
 		set_fail_nth(i);
 		ret = fake_fn_add(fn, FAKE_UNAWARE);

@@ -51,6 +51,8 @@ static void storm_second_error(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
 
+	/* Under emulation a storm takes long enough for a rescue. */
+	suite_limits(test, SUITE_MS, SUITE_MS);
 	WRITE_ONCE(fpe->fn[0].hook, storm_again);
 	suite_error(test, fpe);
 	suite_wait(test, fpe, 2);

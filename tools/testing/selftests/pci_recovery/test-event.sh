@@ -6,7 +6,7 @@
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
 
-ktap_set_plan 11
+ktap_set_plan 12
 
 T=pci_recovery_test
 
@@ -74,6 +74,20 @@ STEPS
 	working "$NET"
 	finish
 done
+
+start "the log has upstream's lines, to the byte"
+set_test error_detected=can_recover mmio_enabled=need_reset
+dmesg -c > /dev/null
+mark
+inject "$NET" translate
+wait_for "$LIMIT" ends "$NET" 1
+reset_test
+dmesg | sed -n "s/^\[[^]]*\] //; /^zpci: $NET: /p" > /tmp/lines
+expect "log" "zpci: $NET: Event 0x2 reports an error for PCI function 0x1
+zpci: $NET: Unblocking device access for examination
+zpci: $NET: Initiating reset
+zpci: $NET: The device is ready to resume operations" "$(cat /tmp/lines)"
+finish
 
 start "0x304 during an episode: gone at once, removed when it has ended"
 set_test hold=error_detected

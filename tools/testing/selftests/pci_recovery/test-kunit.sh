@@ -37,6 +37,13 @@ flatten() {
 	done
 }
 
+# Allocations that fail on purpose: those that may sleep, too, and no stack each.
+FAILSLAB=/sys/kernel/debug/failslab
+if [ -d $FAILSLAB ]; then
+	echo N > $FAILSLAB/ignore-gfp-wait
+	echo 0 > $FAILSLAB/verbose
+fi
+
 ktap_print_header
 if ! load -n 2> /dev/null; then
 	ktap_skip_all "there is no module $MODULE, see config"
