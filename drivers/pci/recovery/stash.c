@@ -43,7 +43,7 @@ static struct pci_saved_state *stash_of(struct pci_pe_fn *fn)
 
 /*
  * Is this the device that failed?  -ENODEV if it is another one, which is left
- * to hotplug; -EIO if nothing answers.
+ * to hotplug; -EIO if nothing answers, or not any more.
  */
 int pci_stash_check(struct pci_pe_fn *fn)
 {
@@ -69,6 +69,9 @@ int pci_stash_check(struct pci_pe_fn *fn)
 		goto other;
 	return 0;
 other:
+	/* Or it failed again while it was looked at: there is no telling. */
+	if (fn->pe->ops->state(fn->pe) != PCI_PE_HW_NORMAL)
+		return -EIO;
 	pci_err(pdev, "another device is there after the reset\n");
 	return -ENODEV;
 }
