@@ -94,6 +94,7 @@ struct fake_pe;
  * @fpe: its PE
  * @pdev: what the PCI core made of it, referenced; NULL if it is not there.
  *	Changes under the rescan/remove lock
+ * @rescan: where to look for it again, under the rescan/remove lock
  * @driver: the callbacks of its driver, FAKE_HAS_*, or FAKE_DRIVERLESS
  * @present: it answers
  * @cfg: its config space
@@ -107,6 +108,7 @@ struct fake_pe;
 struct fake_fn {
 	struct fake_pe *fpe;
 	struct pci_dev *pdev;
+	struct pci_bus *rescan;
 	u16 driver;
 	bool present;
 	u8 cfg[FAKE_CFG_SIZE];
@@ -135,23 +137,29 @@ struct fake_fault {
  * @lock: protects all
  * @text: one line each, see fake_log.c
  * @used: length of @text
+ * @last_only: @text is about the episode that runs, or that ran last
  * @episode: the one that runs, or that ran last
  * @begins: episodes that began
  * @ends: and ended
+ * @outcomes: how they ended: so many each
  * @outcome: how the last one ended
  * @rung: how far it climbed
  * @us: how long it took, in microseconds
+ * @max_us: how long the longest took
  */
 struct fake_log {
 	spinlock_t lock; /* all below */
 	char text[4096];
 	size_t used;
+	bool last_only;
 	u32 episode;
 	unsigned int begins;
 	unsigned int ends;
+	unsigned int outcomes[PCI_RECOVERY_NR_OUTCOMES];
 	enum pci_recovery_outcome outcome;
 	enum pci_recovery_rung rung;
 	u64 us;
+	u64 max_us;
 };
 
 /**
@@ -169,6 +177,7 @@ struct fake_log {
  * @refuse: it is in the hands of someone else
  * @hook: is called from each operation, if set
  * @in_reset: a reset is running
+ * @priv: the test's own
  * @fn: its functions
  * @log: what happened
  */
@@ -186,6 +195,7 @@ struct fake_pe {
 	bool refuse;
 	void (*hook)(struct fake_pe *fpe, enum fake_op op);
 	atomic_t in_reset;
+	void *priv;
 	struct fake_fn fn[FAKE_FNS];
 	struct fake_log log;
 };
@@ -201,6 +211,7 @@ void fake_pe_put(struct fake_pe *fpe);
 void fake_freeze(struct fake_pe *fpe);
 bool fake_error(struct fake_pe *fpe);
 void fake_gone(struct fake_pe *fpe);
+void fake_release(struct fake_pe *fpe);
 void fake_fail(struct fake_pe *fpe, enum fake_op op, unsigned int skip,
 	       unsigned int times, int error);
 bool fake_wait(struct fake_pe *fpe, unsigned int ends, unsigned int ms);
@@ -211,7 +222,7 @@ void fake_limits(unsigned int callback_ms, unsigned int rescue_ms);
 /* fake_host.c: for tests */
 int fake_fn_add(struct fake_fn *fn, u16 driver);
 void fake_fn_del(struct fake_fn *fn);
-int fake_rescan(struct fake_pe *fpe);
+int fake_rescan(struct fake_pe *root);
 struct pci_bus *fake_bus(struct fake_pe *fpe);
 
 /* fake_driver.c, for tests */
@@ -219,6 +230,7 @@ const char *fake_driver_name(u16 driver);
 
 /* fake_log.c: for tests */
 void fake_log_clear(struct fake_pe *fpe);
+void fake_dump(struct fake_pe *fpe);
 
 /* Between the parts of the platform; the first two in fake_ARCHITECTURE.c. */
 void *fake_arch_sysdata(unsigned int host);
@@ -226,6 +238,9 @@ int fake_arch_fn(struct pci_bus *bus, struct fake_fn *fn, unsigned int devfn);
 struct fake_fn *fake_fn_of(struct pci_dev *pdev);
 struct fake_pe *fake_pe_at(unsigned int index);
 enum pci_pe_hw_state fake_state(struct fake_pe *fpe);
+void fake_power_on(struct fake_pe *fpe);
+bool fake_hotplugging(void);
+struct fake_pe *fake_below(struct fake_pe *root, struct fake_pe *fpe);
 void fake_config_init(struct fake_fn *fn);
 void fake_config_reset(struct fake_fn *fn, enum fake_change change);
 extern struct pci_ops fake_config_ops;

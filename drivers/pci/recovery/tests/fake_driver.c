@@ -28,6 +28,19 @@ const char *fake_driver_name(u16 driver)
 }
 EXPORT_SYMBOL_GPL(fake_driver_name);
 
+/* Error handlers run inside the notify window, unless they overstay. */
+static void check_window(struct fake_fn *fn)
+{
+	bool hotplug = fake_hotplugging();
+	struct pci_pe *pe;
+
+	/* Pairs with the lock that hotplug got after that was set. */
+	smp_rmb();
+	for (pe = &fn->fpe->pe; hotplug && pe; pe = pe->parent)
+		hotplug = !READ_ONCE(pe->watch.overran);
+	WARN_ON_ONCE(hotplug);
+}
+
 /*
  * Every callback: under the device lock, alone in its function, and not on one
  * that is not there.
@@ -41,12 +54,16 @@ static pci_ers_result_t called(struct pci_dev *pdev, enum fake_call call)
 	lockdep_assert_held(&pdev->dev.mutex);
 	WARN_ON_ONCE(atomic_inc_return(&fn->inside) != 1);
 	WARN_ON_ONCE(call > FAKE_REMOVE && !pci_dev_is_added(pdev));
+	if (call > FAKE_REMOVE)
+		check_window(fn);
 	atomic_inc(&fn->called[call]);
 	if (ms)
 		msleep(ms);
 	hook = READ_ONCE(fn->hook);
 	if (hook)
 		hook(fn, call);
+	if (call > FAKE_REMOVE)
+		check_window(fn);
 	WARN_ON_ONCE(atomic_dec_return(&fn->inside) != 0);
 	return READ_ONCE(fn->vote[call]);
 }

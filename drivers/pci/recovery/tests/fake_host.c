@@ -73,6 +73,26 @@ struct pci_bus *fake_bus(struct fake_pe *fpe)
 	return host->bus;
 }
 
+/* Functions come or go: no callback may run but those past their deadline. */
+static bool hotplugging;
+
+bool fake_hotplugging(void)
+{
+	return READ_ONCE(hotplugging);
+}
+
+static void hotplug_begin(void)
+{
+	pci_lock_rescan_remove();
+	WRITE_ONCE(hotplugging, true);
+}
+
+static void hotplug_end(void)
+{
+	WRITE_ONCE(hotplugging, false);
+	pci_unlock_rescan_remove();
+}
+
 /* Have the PCI core find @fn.  Under the rescan/remove lock. */
 static int fn_scan(struct fake_fn *fn, struct pci_bus *bus)
 {
@@ -94,6 +114,18 @@ static int fn_scan(struct fake_fn *fn, struct pci_bus *bus)
 	return 0;
 }
 
+/* Nothing is in the slot of @fpe. */
+static bool is_empty(struct fake_pe *fpe)
+{
+	struct fake_fn *fn;
+
+	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
+		if (fn->pdev)
+			return false;
+	}
+	return true;
+}
+
 /* Plug @fn in, for a driver with the callbacks @driver.  May sleep. */
 int fake_fn_add(struct fake_fn *fn, u16 driver)
 {
@@ -106,15 +138,18 @@ int fake_fn_add(struct fake_fn *fn, u16 driver)
 					      fn - fn->fpe->fn));
 	if (ret)
 		return ret;
-	pci_lock_rescan_remove();
+	hotplug_begin();
 	ret = -EEXIST;
 	if (!fn->pdev) {
 		fn->driver = driver;
 		fake_config_init(fn);
+		/* A slot that was empty has its power switched on. */
+		if (is_empty(fn->fpe))
+			fake_power_on(fn->fpe);
 		WRITE_ONCE(fn->present, true);
 		ret = fn_scan(fn, bus);
 	}
-	pci_unlock_rescan_remove();
+	hotplug_end();
 	return ret;
 }
 EXPORT_SYMBOL_GPL(fake_fn_add);
@@ -133,28 +168,57 @@ static void fn_remove(struct fake_fn *fn)
 /* Take @fn out, if it is in.  May sleep. */
 void fake_fn_del(struct fake_fn *fn)
 {
-	pci_lock_rescan_remove();
+	hotplug_begin();
 	fn_remove(fn);
 	WRITE_ONCE(fn->present, false);
-	pci_unlock_rescan_remove();
+	hotplug_end();
 }
 EXPORT_SYMBOL_GPL(fake_fn_del);
 
-/* Remove what is there of @fpe and scan for it again.  May sleep. */
-int fake_rescan(struct fake_pe *fpe)
+static void rescan_remove(struct fake_pe *fpe)
+{
+	struct fake_fn *fn;
+
+	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
+		fn->rescan = fn->pdev ? fn->pdev->bus : NULL;
+		fn_remove(fn);
+	}
+}
+
+static int rescan_scan(struct fake_pe *fpe)
 {
 	struct fake_fn *fn;
 	int ret = 0;
 
-	pci_lock_rescan_remove();
 	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
-		if (!fn->pdev)
+		if (!fn->rescan)
 			continue;
-		fn_remove(fn);
 		fake_config_reset(fn, FAKE_SAME);
 		WRITE_ONCE(fn->present, true);
-		ret = fn_scan(fn, hosts[fpe->index / FAKE_SLOTS].bus) ?: ret;
+		ret = fn_scan(fn, fn->rescan) ?: ret;
 	}
-	pci_unlock_rescan_remove();
 	return ret;
 }
+
+/*
+ * Remove what is there of @root, and below it, and scan for it again.  Takes the
+ * platform's lock.  May sleep.
+ */
+int fake_rescan(struct fake_pe *root)
+{
+	struct fake_pe *fpe;
+	int ret;
+
+	mutex_lock(&root->lock);
+	hotplug_begin();
+	rescan_remove(root);
+	for (fpe = fake_below(root, NULL); fpe; fpe = fake_below(root, fpe))
+		rescan_remove(fpe);
+	ret = rescan_scan(root);
+	for (fpe = fake_below(root, NULL); fpe; fpe = fake_below(root, fpe))
+		ret = rescan_scan(fpe) ?: ret;
+	hotplug_end();
+	mutex_unlock(&root->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(fake_rescan);

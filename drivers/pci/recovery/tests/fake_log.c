@@ -10,7 +10,10 @@
  *	end OUTCOME RUNG
  */
 
+#define pr_fmt(fmt) "pci_recovery_fake: " fmt
+
 #include <linux/pci.h>
+#include <linux/slab.h>
 #include <linux/wait.h>
 #include <trace/events/pci_recovery.h>
 
@@ -108,6 +111,8 @@ static void on_begin(void *unused, u32 episode, const char *dev,
 	guard(spinlock_irqsave)(&fpe->log.lock);
 	WARN_ON_ONCE(fpe->log.begins != fpe->log.ends);
 	fpe->log.begins++;
+	if (fpe->log.last_only)
+		fpe->log.used = 0;
 	WRITE_ONCE(fpe->log.episode, episode);
 	add(&fpe->log, "begin %s\n", cause);
 }
@@ -155,7 +160,9 @@ static void on_end(void *unused, u32 episode, const char *dev,
 		WARN_ON_ONCE(fpe->log.begins != fpe->log.ends + 1);
 		fpe->log.outcome = outcome;
 		fpe->log.rung = rung;
+		fpe->log.outcomes[outcome]++;
 		fpe->log.us = us;
+		fpe->log.max_us = max(fpe->log.max_us, us);
 		add(&fpe->log, "end %s %s\n", pci_recovery_outcomes[outcome],
 		    pci_recovery_rungs[rung]);
 		WRITE_ONCE(fpe->log.ends, fpe->log.ends + 1);
@@ -170,8 +177,46 @@ void fake_log_clear(struct fake_pe *fpe)
 	fpe->log.text[0] = '\0';
 	fpe->log.begins = 0;
 	fpe->log.ends = 0;
+	fpe->log.max_us = 0;
+	memset(fpe->log.outcomes, 0, sizeof(fpe->log.outcomes));
 }
 EXPORT_SYMBOL_GPL(fake_log_clear);
+
+/* All that is known of @fpe, for a test that failed.  Waits for nobody. */
+void fake_dump(struct fake_pe *fpe)
+{
+	struct pci_pe *pe = &fpe->pe, *above = READ_ONCE(pe->above);
+	char stalled[64] = "nothing";
+	struct pci_pe_fn *fn;
+	char *text, *line;
+
+	pci_watch_stalled(pe, stalled, sizeof(stalled));
+	pr_err("%s: state=%s hw=%d/%d running=%d above=%s flags=%#lx work=%#x episodes=%u begins=%u ends=%u stalled: %s\n",
+	       pe->name, pci_pe_states[pci_pe_state(pe)], fpe->hw,
+	       pe->ops->state(pe), READ_ONCE(pe->running),
+	       above ? above->name : "none", READ_ONCE(pe->flags),
+	       work_busy(&pe->work), pe->episodes, fpe->log.begins,
+	       fpe->log.ends, stalled);
+	scoped_guard(rcu) {
+		list_for_each_entry_rcu(fn, &pe->fns, node)
+			pr_err("%s: %s channel=%u driver=%s inside=%d\n",
+			       pe->name, pci_name(fn->pdev),
+			       READ_ONCE(fn->pdev->error_state),
+			       dev_driver_string(&fn->pdev->dev),
+			       atomic_read(&fake_fn_of(fn->pdev)->inside));
+	}
+
+	text = kmalloc(sizeof(fpe->log.text), GFP_KERNEL);
+	if (!text)
+		return;
+	scoped_guard(spinlock_irqsave, &fpe->log.lock)
+		strscpy(text, fpe->log.text, sizeof(fpe->log.text));
+	pr_err("%s: the last of its episodes:\n", pe->name);
+	for (line = text; line && *line;)
+		pr_err("%s:\t%s\n", pe->name, strsep(&line, "\n"));
+	kfree(text);
+}
+EXPORT_SYMBOL_GPL(fake_dump);
 
 /* Until @ends episodes have ended, for @ms at most; false if they have not. */
 bool fake_wait(struct fake_pe *fpe, unsigned int ends, unsigned int ms)

@@ -49,6 +49,30 @@ enum pci_pe_hw_state fake_state(struct fake_pe *fpe)
 	return hw;
 }
 
+/* The next PE below @root, after @fpe or the first if that is NULL. */
+struct fake_pe *fake_below(struct fake_pe *root, struct fake_pe *fpe)
+{
+	unsigned int i = fpe ? fpe->index + 1 : 0;
+	struct pci_pe *parent;
+
+	if (list_empty(&root->pe.children))
+		return NULL;
+	for (fpe = fake_pe_at(i); fpe; fpe = fake_pe_at(++i)) {
+		for (parent = fpe->pe.parent; parent; parent = parent->parent) {
+			if (parent == &root->pe)
+				return fpe;
+		}
+	}
+	return NULL;
+}
+
+/* @fpe is there, and has no error. */
+void fake_power_on(struct fake_pe *fpe)
+{
+	guard(spinlock_irqsave)(&fpe->hw_lock);
+	WRITE_ONCE(fpe->hw, PCI_PE_HW_NORMAL);
+}
+
 static struct pci_pe *op_find(struct pci_dev *pdev)
 {
 	struct fake_fn *fn = fake_fn_of(pdev);
@@ -96,9 +120,9 @@ static void op_unlock(struct pci_pe *pe)
 	mutex_unlock(&to_fake_pe(pe)->lock);
 }
 
-/* Move the state, unless the functions are gone. */
-static int hw_move(struct fake_pe *fpe, enum pci_pe_hw_state from,
-		   enum pci_pe_hw_state to)
+/* Move the state of one PE, unless the functions are gone. */
+static int hw_move_one(struct fake_pe *fpe, enum pci_pe_hw_state from,
+		       enum pci_pe_hw_state to)
 {
 	guard(spinlock_irqsave)(&fpe->hw_lock);
 	if (fpe->hw == PCI_PE_HW_GONE)
@@ -106,6 +130,22 @@ static int hw_move(struct fake_pe *fpe, enum pci_pe_hw_state from,
 	if (fpe->hw == from)
 		WRITE_ONCE(fpe->hw, to);
 	return fpe->hw == to ? 0 : -EIO;
+}
+
+/* And of those below it that are in the same state. */
+static int hw_move(struct fake_pe *root, enum pci_pe_hw_state from,
+		   enum pci_pe_hw_state to)
+{
+	struct fake_pe *fpe;
+	int ret;
+
+	ret = hw_move_one(root, from, to);
+	if (ret)
+		return ret;
+	for (fpe = fake_below(root, NULL); fpe;
+	     fpe = fake_below(root, fpe))
+		hw_move_one(fpe, from, to);
+	return 0;
 }
 
 static int op_freeze(struct pci_pe *pe)
@@ -132,14 +172,14 @@ static int op_thaw_dma(struct pci_pe *pe)
 	       hw_move(fpe, PCI_PE_HW_MMIO, PCI_PE_HW_NORMAL);
 }
 
-/* The hardware of @fpe is as new, and that of all PEs below it. */
+/* The hardware of @fpe is as new. */
 static int hw_reset(struct fake_pe *fpe)
 {
 	struct fake_fn *fn;
 
 	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
 		if (READ_ONCE(fn->pdev))
-			fake_config_reset(fn, fpe->change);
+			fake_config_reset(fn, READ_ONCE(fpe->change));
 	}
 	guard(spinlock_irqsave)(&fpe->hw_lock);
 	if (fpe->hw == PCI_PE_HW_GONE)
@@ -151,22 +191,21 @@ static int hw_reset(struct fake_pe *fpe)
 static int op_reset(struct pci_pe *pe, enum pci_pe_reset depth)
 {
 	struct fake_pe *below, *fpe = to_fake_pe(pe);
-	int i, ret;
+	int ret;
 
 	lockdep_assert_held(&fpe->lock);
 
 	WARN_ON_ONCE(atomic_inc_return(&fpe->in_reset) != 1);
 	ret = op_enter(fpe, depth == PCI_PE_RESET_HOT ? FAKE_RESET :
 							FAKE_DEEP_RESET);
-	if (!ret && fpe->reset_ms)
+	if (!ret && READ_ONCE(fpe->reset_ms))
 		msleep(fpe->reset_ms);
 	if (!ret)
 		ret = hw_reset(fpe);
-	for (i = 0; !ret && i < FAKE_PES; i++) {
-		below = fake_pe_at(i);
-		if (!below)
-			break;
-		if (below->pe.parent == pe && below->hw != PCI_PE_HW_GONE)
+	/* And all that is below, unless it is gone. */
+	if (!ret) {
+		for (below = fake_below(fpe, NULL); below;
+		     below = fake_below(fpe, below))
 			hw_reset(below);
 	}
 	atomic_dec(&fpe->in_reset);
@@ -176,16 +215,17 @@ static int op_reset(struct pci_pe *pe, enum pci_pe_reset depth)
 /* The worst of it and of those below. */
 static enum pci_pe_hw_state op_state(struct pci_pe *pe)
 {
-	enum pci_pe_hw_state hw = fake_state(to_fake_pe(pe));
-	struct fake_pe *below;
-	int i;
+	enum pci_pe_hw_state below, hw = fake_state(to_fake_pe(pe));
+	struct fake_pe *fpe;
 
-	for (i = 0; !pe->parent && i < FAKE_PES; i++) {
-		below = fake_pe_at(i);
-		if (!below || hw != PCI_PE_HW_NORMAL)
-			break;
-		if (below->pe.parent == pe && below->hw != PCI_PE_HW_GONE)
-			hw = below->hw;
+	if (hw == PCI_PE_HW_GONE)
+		return hw;
+	for (fpe = fake_below(to_fake_pe(pe), NULL); fpe;
+	     fpe = fake_below(to_fake_pe(pe), fpe)) {
+		below = READ_ONCE(fpe->hw);
+		if (below == PCI_PE_HW_FROZEN ||
+		    (below == PCI_PE_HW_MMIO && hw == PCI_PE_HW_NORMAL))
+			hw = below;
 	}
 	return hw;
 }
@@ -197,14 +237,16 @@ static bool op_refuse(struct pci_pe *pe)
 
 static int op_rescan(struct pci_pe *pe)
 {
-	struct fake_pe *fpe = to_fake_pe(pe);
+	struct fake_pe *below, *fpe = to_fake_pe(pe);
 	int ret;
 
-	ret = op_enter(fpe, FAKE_RESCAN);
+	ret = op_enter(fpe, FAKE_RESCAN) ?:
+	      hw_move_one(fpe, READ_ONCE(fpe->hw), PCI_PE_HW_NORMAL);
 	if (ret)
 		return ret;
-	scoped_guard(spinlock_irqsave, &fpe->hw_lock)
-		WRITE_ONCE(fpe->hw, PCI_PE_HW_NORMAL);
+	for (below = fake_below(fpe, NULL); below;
+	     below = fake_below(fpe, below))
+		hw_move_one(below, READ_ONCE(below->hw), PCI_PE_HW_NORMAL);
 	return fake_rescan(fpe);
 }
 
@@ -258,7 +300,9 @@ static void pe_renew(struct fake_pe *fpe)
 	fpe->change = FAKE_SAME;
 	fpe->reset_ms = 0;
 	fpe->refuse = false;
+	fpe->priv = NULL;
 	WRITE_ONCE(fpe->hook, NULL);
+	fpe->log.last_only = false;
 	fpe->pe.auto_recover = true;
 	fpe->pe.max_freezes = pci_recovery_max_freezes;
 	fpe->pe.freezes = 0;
@@ -274,12 +318,17 @@ static void pe_renew(struct fake_pe *fpe)
 	fake_log_clear(fpe);
 }
 
-/* Take a PE without functions, below @parent if that is not NULL.  May sleep. */
+/*
+ * Take a PE without functions, below @parent if that is not NULL.  NULL if there
+ * is none, or the core is off.  May sleep.
+ */
 struct fake_pe *fake_pe_get(struct fake_pe *parent)
 {
 	struct fake_pe *fpe = NULL;
 	unsigned int i;
 
+	if (!pci_recovery_enabled())
+		return NULL;
 	guard(mutex)(&pool_mutex);
 	for (i = 0; i < FAKE_PES; i++) {
 		if (!pool[i])
@@ -343,6 +392,13 @@ void fake_gone(struct fake_pe *fpe)
 }
 EXPORT_SYMBOL_GPL(fake_gone);
 
+/* What the platform does next: the drivers go first.  May sleep. */
+void fake_release(struct fake_pe *fpe)
+{
+	pci_recovery_release(&fpe->pe);
+}
+EXPORT_SYMBOL_GPL(fake_release);
+
 /* @op fails with @error, @times times, after @skip times that do not. */
 void fake_fail(struct fake_pe *fpe, enum fake_op op, unsigned int skip,
 	       unsigned int times, int error)
@@ -354,9 +410,14 @@ void fake_fail(struct fake_pe *fpe, enum fake_op op, unsigned int skip,
 }
 EXPORT_SYMBOL_GPL(fake_fail);
 
-/* Nothing runs any more for @fpe.  May sleep. */
+/* Nothing runs any more for @fpe, nor for those it is below.  May sleep. */
 void fake_idle(struct fake_pe *fpe)
 {
+	struct pci_pe *pe;
+
+	for (pe = &fpe->pe; pe; pe = pe->parent)
+		flush_work(&pe->work);
+	/* What the end of an episode above has queued. */
 	flush_work(&fpe->pe.work);
 }
 EXPORT_SYMBOL_GPL(fake_idle);
