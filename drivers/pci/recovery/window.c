@@ -25,8 +25,9 @@
 static void window_work(struct work_struct *work);
 
 static struct {
-	spinlock_t lock; /* all below */
-	wait_queue_head_t wq;
+	spinlock_t lock; /* all below the queues */
+	wait_queue_head_t outside;
+	wait_queue_head_t empty;
 	struct work_struct work;
 	bool open;
 	unsigned int waiting;
@@ -34,7 +35,8 @@ static struct {
 	unsigned long closes;
 } window = {
 	.lock = __SPIN_LOCK_UNLOCKED(window.lock),
-	.wq = __WAIT_QUEUE_HEAD_INITIALIZER(window.wq),
+	.outside = __WAIT_QUEUE_HEAD_INITIALIZER(window.outside),
+	.empty = __WAIT_QUEUE_HEAD_INITIALIZER(window.empty),
 	.work = __WORK_INITIALIZER(window.work, window_work),
 };
 
@@ -85,10 +87,10 @@ static void window_work(struct work_struct *work)
 	window.open = true;
 	window.closes = jiffies + msecs_to_jiffies(pci_recovery_window_ms) + 1;
 	spin_unlock(&window.lock);
-	wake_up_all(&window.wq);
+	wake_up_all(&window.outside);
 
 	/* Those who wait enter at once; the limit is for those who do not. */
-	while (!wait_event_timeout(window.wq, window_try_close(), HZ / 50))
+	while (!wait_event_timeout(window.empty, window_try_close(), HZ / 50))
 		;
 	pci_unlock_rescan_remove();
 
@@ -122,7 +124,7 @@ void pci_window_enter(struct pci_episode *ep)
 	spin_lock(&window.lock);
 	window.waiting++;
 	spin_unlock(&window.lock);
-	wait_event(window.wq, window_try_enter(ep));
+	wait_event(window.outside, window_try_enter(ep));
 	lock_map_acquire_read(&held_map);
 }
 
@@ -132,13 +134,17 @@ void pci_window_enter(struct pci_episode *ep)
  */
 void pci_window_exit(struct pci_episode *ep)
 {
+	bool empty = false;
+
 	spin_lock(&window.lock);
 	if (ep->in_window) {
 		ep->in_window = false;
-		window.inside--;
+		empty = !--window.inside;
 	}
 	spin_unlock(&window.lock);
-	wake_up_all(&window.wq);
+	/* Not those outside, whom every leaving would wake for nothing. */
+	if (empty)
+		wake_up(&window.empty);
 }
 
 void pci_window_leave(struct pci_episode *ep)
