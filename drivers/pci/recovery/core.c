@@ -26,6 +26,7 @@
 
 #define pr_fmt(fmt) "pci_recovery: " fmt
 
+#include <linux/hash.h>
 #include <linux/moduleparam.h>
 #include <linux/timekeeping.h>
 
@@ -62,8 +63,16 @@ unsigned int pci_recovery_window_ms = 100;
 module_param_cb(window_ms, &ms_ops, &pci_recovery_window_ms, 0644);
 MODULE_PARM_DESC(window_ms, "time for which a notify window takes newcomers before hotplug gets its turn, in ms");
 
-/* The PEs' workers; and who looks after them, which must never wait for one. */
-struct workqueue_struct *pci_recovery_wq;
+/*
+ * The PEs' workers.  One waits for as long as a reset or a driver takes, and a
+ * queue of Linux 6.12 has no more than 512 at a time; the other PEs are not to
+ * wait for those.
+ */
+#define QUEUE_BITS 2
+
+static struct workqueue_struct *queues[1 << QUEUE_BITS];
+
+/* Who looks after them, which must never wait for one. */
 struct workqueue_struct *pci_recovery_aux_wq;
 
 static bool enabled __ro_after_init = true;
@@ -290,4 +299,23 @@ void pci_recovery_work(struct work_struct *work)
 
 	for (; pci_recovery_take(pe, &ep, first); first = false)
 		pci_recovery_done(&ep, recover(&ep));
+}
+
+int __init pci_recovery_init_queues(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(queues); i++) {
+		queues[i] = alloc_workqueue("pci_recovery%d", WQ_UNBOUND,
+					    WQ_MAX_ACTIVE, i);
+		if (!queues[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Run the PE's worker, or once more if it runs.  Any context. */
+void pci_recovery_queue(struct pci_pe *pe)
+{
+	queue_work(queues[hash_ptr(pe, QUEUE_BITS)], &pe->work);
 }

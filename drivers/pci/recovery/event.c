@@ -52,7 +52,7 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 
 	if (report != PCI_REPORT_UNSURE)
 		pci_pe_publish_error(pe);
-	queue_work(pci_recovery_wq, &pe->work);
+	pci_recovery_queue(pe);
 	return true;
 }
 EXPORT_SYMBOL_GPL(pci_recovery_report);
@@ -110,7 +110,7 @@ void pci_recovery_release(struct pci_pe *pe)
 	if (!pci_pe_dead(pe))
 		return;
 	set_bit(PE_RELEASE, &pe->flags);
-	queue_work(pci_recovery_wq, &pe->work);
+	pci_recovery_queue(pe);
 	wait_var_event(&pe->episodes, released(pe));
 }
 EXPORT_SYMBOL_GPL(pci_recovery_release);
@@ -128,7 +128,7 @@ static int run_once(struct pci_pe *pe, unsigned long limit)
 		set_bit(PE_REQUESTED, &pe->flags);
 	spin_unlock(&pe->lock);
 	spin_unlock_irq(&pci_tree_lock);
-	queue_work(pci_recovery_wq, &pe->work);
+	pci_recovery_queue(pe);
 
 	while (!wait_var_event_timeout(&pe->episodes,
 				       READ_ONCE(pe->episodes) != seq ||

@@ -311,11 +311,10 @@ static int __init pe_init(void)
 {
 	if (!pci_recovery_enabled())
 		return 0;
-	pci_recovery_wq = alloc_workqueue("pci_recovery", WQ_UNBOUND,
-					  WQ_MAX_ACTIVE);
 	pci_recovery_aux_wq = alloc_workqueue("pci_recovery_aux", WQ_UNBOUND,
 					      WQ_MAX_ACTIVE);
-	if (!pci_recovery_wq || !pci_recovery_aux_wq || pci_window_init())
+	if (!pci_recovery_aux_wq || pci_recovery_init_queues() ||
+	    pci_window_init())
 		return -ENOMEM;
 	return bus_register_notifier(&pci_bus_type, &pe_nb);
 }

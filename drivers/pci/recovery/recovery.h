@@ -222,7 +222,8 @@ void pci_recovery_done(struct pci_episode *ep,
 enum pci_recovery_verdict pci_recovery_stop(struct pci_episode *ep,
 					    enum pci_recovery_outcome outcome);
 void pci_recovery_work(struct work_struct *work);
-extern struct workqueue_struct *pci_recovery_wq;
+int pci_recovery_init_queues(void);
+void pci_recovery_queue(struct pci_pe *pe);
 extern struct workqueue_struct *pci_recovery_aux_wq;
 extern const char * const pci_pe_states[PCI_PE_NR_STATES];
 extern const char * const pci_recovery_outcomes[PCI_RECOVERY_NR_OUTCOMES];

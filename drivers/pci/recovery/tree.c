@@ -196,6 +196,6 @@ void pci_tree_release(struct pci_pe *root)
 		WRITE_ONCE(pe->above, NULL);
 		if (!test_bit(PE_REPORTED, &pe->flags))
 			clear_bit(PE_ABSORBED, &pe->flags);
-		queue_work(pci_recovery_wq, &pe->work);
+		pci_recovery_queue(pe);
 	}
 }
