@@ -93,6 +93,14 @@ class X86:
         self.options = ["-M", "q35", "-cpu", "max",
                         "-accel", "kvm" if self.kvm else "tcg"]
 
+    def count_instructions(self):
+        """One nanosecond for each, whatever else the host does meanwhile."""
+        self.kvm = False
+        self.slow = 5
+        self.options = ["-M", "q35", "-cpu", "max",
+                        "-accel", "tcg,thread=single",
+                        "-icount", "shift=0,sleep=off"]
+
     def smp(self, cpus):
         """The processors: firmware tells only of the first in a socket."""
         return f"{cpus},sockets={cpus}"
