@@ -9,11 +9,12 @@ export LINUX PCI_RECOVERY_CACHE
 
 tree = $$(case "$(LINUX)" in */*) echo "$(LINUX)";; *) tests/fetch "$(LINUX)";; esac)
 
-.PHONY: help demo test lint shell kernel splice unsplice clean distclean setup
+.PHONY: help demo test bench lint shell kernel splice unsplice clean distclean setup
 
 help:
 	@echo 'make demo       break a PCI function and watch it heal, in two guests'
 	@echo 'make test       run all tests; T="test-a test-b" runs only these'
+	@echo 'make bench      how long PCI functions that fail together take to recover'
 	@echo 'make lint       check the style of everything here'
 	@echo 'make shell      a guest to play in, on this terminal'
 	@echo 'make kernel     build the guest kernel, say where it is'
@@ -36,6 +37,9 @@ demo: setup
 test: setup
 	@tests/run $(if $(B),--builds "$(B)") $(T)
 
+bench: setup
+	@tests/bench
+
 lint:
 	@tests/setup --lint
 	@tests/lint
@@ -54,7 +58,7 @@ unsplice:
 
 clean:
 	mkdir -p "$(PCI_RECOVERY_CACHE)"
-	cd "$(PCI_RECOVERY_CACHE)" && rm -rf build kernel log lint
+	cd "$(PCI_RECOVERY_CACHE)" && rm -rf bench build kernel log lint
 
 distclean: clean
 	cd "$(PCI_RECOVERY_CACHE)" && \
