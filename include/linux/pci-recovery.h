@@ -164,15 +164,16 @@ struct pci_pe;
  * struct pci_pe_ops - what a platform does for the core
  *
  * Each operation is about one PE and all that are below it, and holds no policy:
- * it does what it is asked and says whether that worked.  Unless said otherwise it is called from the
- * PE's worker with @lock held, may sleep, and returns 0 or a negative errno.
- * The functions that were in the PE when the episode began stay referenced.
+ * it does what it is asked and says whether that worked.  Unless said otherwise
+ * it is called from the PE's worker with @lock held, may sleep, and returns 0 or
+ * a negative errno.  The functions that were in the PE when the episode began stay
+ * referenced.
  *
  * @name: of the platform, for debugfs
  * @find: the PE that @pdev belongs to, or NULL if the platform does not manage
  *	@pdev.  Called when @pdev is added, in whatever locks that is done; may
- *	allocate.  A PE
- *	is never freed: it outlives its functions as a slot outlives its cards.
+ *	allocate.  A PE is never freed: it outlives its functions as a slot
+ *	outlives its cards.
  * @lock: take the platform's own lock over configuration changes of the PE.
  *	Outermost: taken before the rescan/remove lock.  Returns -ENODEV, and
  *	holds nothing, when the PE is not configured any more.
