@@ -193,8 +193,10 @@ void zpci_recovery_availability(struct zpci_ccdf_avail *data,
 	trace_zpci_recovery_event(ccdf->fid, ccdf->fh, ccdf->pec, 0);
 	if (zpe)
 		publish(zpe, ccdf->pec);
-	if (!queue_avail(zpe ? &zpe->avail : &others, ccdf, upstream))
-		upstream(data);
+	if (queue_avail(zpe ? &zpe->avail : &others, ccdf, upstream))
+		return;
+	guard(mutex)(&avail_mutex);
+	upstream(data);
 }
 
 static void handle(struct zpci_avail *avail, struct zpci_pe *zpe)
@@ -295,7 +297,7 @@ static int __init zpci_recovery_event_init(void)
 	if (!pci_recovery_enabled())
 		return 0;
 	zpci_avail_init(&others, NULL);
-	avail_wq = alloc_workqueue("zpci_avail", WQ_UNBOUND, 0);
+	avail_wq = alloc_workqueue("zpci_avail", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	return avail_wq ? 0 : -ENOMEM;
 }
 arch_initcall(zpci_recovery_event_init);

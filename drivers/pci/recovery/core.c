@@ -188,6 +188,18 @@ static enum pci_recovery_verdict rescan(struct pci_episode *ep)
 	return PCI_GO_ON;
 }
 
+/* Has an episode before this one left something half done? */
+static bool unfinished(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan != PCI_FN_LEFT && (fn->dirty || fn->unbound))
+			return true;
+	}
+	return false;
+}
+
 /* Climb the ladder until a rung holds. */
 static enum pci_recovery_verdict climb(struct pci_episode *ep)
 {
@@ -196,7 +208,7 @@ static enum pci_recovery_verdict climb(struct pci_episode *ep)
 	if (!ep->retry)
 		verdict = pci_recovery_notify(ep, PCI_STEP_ERROR_DETECTED);
 	if (verdict == PCI_GO_ON)
-		verdict = pci_recovery_thaw(ep);
+		verdict = unfinished(ep) ? PCI_RESET : pci_recovery_thaw(ep);
 	if (verdict == PCI_RESET || verdict == PCI_NO_OPINION)
 		verdict = pci_recovery_reset(ep);
 
@@ -205,9 +217,16 @@ static enum pci_recovery_verdict climb(struct pci_episode *ep)
 		ep->retry = true;
 		verdict = pci_recovery_reset(ep);
 	}
-	if (verdict == PCI_GIVE_UP && ep->requested)
+	if (verdict == PCI_GIVE_UP && ep->requested && !pci_episode_over(ep))
 		verdict = rescan(ep);
 	return verdict;
+}
+
+/* Gone, or absorbed: who knows. */
+static enum pci_recovery_outcome gone(struct pci_episode *ep)
+{
+	pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	return ep->outcome;
 }
 
 /* The drivers may use their devices again. */
@@ -217,9 +236,9 @@ static enum pci_recovery_outcome resume(struct pci_episode *ep)
 
 	/* After a rescan it is about others than the episode began with. */
 	if (ep->rung != PCI_RUNG_RESCAN && pci_episode_over(ep))
-		return PCI_RECOVERY_GONE;
+		return gone(ep);
 	if (!pci_tree_move(ep->pe, PCI_PE_LIVE))
-		return PCI_RECOVERY_GONE;
+		return gone(ep);
 	/* Unless another error has been reported in the meantime. */
 	scoped_guard(rcu) {
 		for_each_pe(pe, ep->pe) {
@@ -230,7 +249,7 @@ static enum pci_recovery_outcome resume(struct pci_episode *ep)
 	if (ep->rung == PCI_RUNG_RESCAN)
 		return PCI_RECOVERY_RECOVERED;
 	if (pci_recovery_notify(ep, PCI_STEP_RESUME) == PCI_STOP)
-		return PCI_RECOVERY_GONE;
+		return gone(ep);
 	return pci_recovery_tell_failed(ep) ? PCI_RECOVERY_FAILED :
 					      PCI_RECOVERY_RECOVERED;
 }
@@ -241,7 +260,7 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 	struct pci_pe_fn *fn;
 
 	if (pci_episode_over(ep) || !pci_tree_move(ep->pe, PCI_PE_FAILED))
-		return PCI_RECOVERY_GONE;
+		return gone(ep);
 	for_each_fn(ep, fn)
 		fn->plan = PCI_FN_FAIL;
 	pci_recovery_tell_failed(ep);

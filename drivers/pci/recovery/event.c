@@ -262,8 +262,8 @@ static void gather(struct pci_episode *ep)
  */
 bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 {
+	struct pci_dev *pdev;
 	bool repeat;
-	struct pci_pe_fn *fn;
 
 	if (READ_ONCE(pe->above))
 		return false;
@@ -277,7 +277,8 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 
 	scoped_guard(spinlock_irq, &pci_tree_lock) {
 		if (pe->above) {
-			/* It was cleared when the other had not begun. */
+			/* These were cleared when the other had not begun. */
+			set_bit(PE_ABSORBED, &pe->flags);
 			if (repeat)
 				set_bit(PE_REPORTED, &pe->flags);
 			return false;
@@ -286,14 +287,14 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 			return false;
 		pci_tree_claim(pe);
 	}
-	pci_tree_wait(pe);
-	gather(ep);
-
 	ep->id = atomic_inc_return(&last_id);
 	ep->begin = ktime_get();
-	fn = list_first_entry_or_null(&ep->fns, struct pci_pe_fn, step);
-	trace_pci_recovery_begin(ep->id, fn ? pci_name(fn->pdev) : "n/a",
+	pdev = pci_pe_get_dev(pe);
+	trace_pci_recovery_begin(ep->id, pdev ? pci_name(pdev) : "n/a",
 				 pe->name, episode_cause(ep, repeat));
+	pci_dev_put(pdev);
+	pci_tree_wait(ep);
+	gather(ep);
 	return true;
 }
 
@@ -342,6 +343,16 @@ static void log_end(struct pci_episode *ep, struct pci_dev *pdev,
 			 us);
 }
 
+/* Whoever goes on, or tries again, brings the driver back. */
+static void let_go(struct pci_episode *ep, struct pci_pe_fn *fn,
+		   enum pci_recovery_outcome outcome)
+{
+	if (outcome == PCI_RECOVERY_ABSORBED)
+		fn->dirty |= ep->resets > 0;
+	else if (ep->announced && outcome != PCI_RECOVERY_FAILED)
+		fn->dirty = fn->unbound = false;
+}
+
 /* Say, once each, how it ended, and let go of everything. */
 void pci_recovery_done(struct pci_episode *ep,
 		       enum pci_recovery_outcome outcome)
@@ -364,15 +375,17 @@ void pci_recovery_done(struct pci_episode *ep,
 		list_del(&fn->step);
 		pci_fn_unpin(fn);
 		pci_fn_bar(fn, false);
-		/* Whoever goes on, or tries again, brings the driver back. */
-		if (outcome != PCI_RECOVERY_FAILED &&
-		    outcome != PCI_RECOVERY_ABSORBED)
-			fn->unbound = false;
+		let_go(ep, fn, outcome);
 		pci_fn_put(fn);
 	}
 
 	spin_lock_irq(&pci_tree_lock);
 	spin_lock(&pe->lock);
+	/* The one above may find nothing to do; then the hardware is asked. */
+	if (outcome == PCI_RECOVERY_ABSORBED && ep->reported)
+		set_bit(PE_REPORTED, &pe->flags);
+	if (outcome == PCI_RECOVERY_ABSORBED && ep->permanent)
+		set_bit(PE_PERMANENT, &pe->flags);
 	pe->outcome = outcome;
 	pe->rung = ep->rung;
 	pe->duration_us = us;

@@ -92,12 +92,16 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 	if (pci_episode_over(ep) || !pci_tree_move(ep->pe, PCI_PE_FROZEN))
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	/* Not pci_dev_set_io_state(): a failure was for good only until now. */
-	for_each_fn(ep, fn)
+	for_each_fn(ep, fn) {
+		if (pci_pe_dead(fn->pe))
+			continue;
 		WRITE_ONCE(fn->pdev->error_state, pci_channel_io_frozen);
-	if (pci_pe_dead(ep->pe)) {
-		pci_pe_publish(ep->pe, pci_channel_io_perm_failure);
-		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+		/* Not over the head of one that was pulled just now. */
+		if (pci_pe_dead(fn->pe))
+			pci_pe_publish(fn->pe, pci_channel_io_perm_failure);
 	}
+	if (pci_pe_dead(ep->pe))
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	ep->announced = true;
 	for_each_fn(ep, fn) {
 		if (pci_dev_is_added(fn->pdev))

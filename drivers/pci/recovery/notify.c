@@ -82,6 +82,8 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 		pci_fn_bar(fn, true);
 
 	fn->unbound = fn->unbound && !fn->driver;
+	if (pci_pe_state(fn->pe) == PCI_PE_FAILED)
+		fn->dirty = true;
 	if (!fn->driver)
 		fn->plan = PCI_FN_RIDE;
 	else if (aware(fn) && !ep->retry &&

@@ -240,6 +240,7 @@ static void fn_add(struct pci_dev *pdev)
 static void fn_del(struct pci_dev *pdev)
 {
 	struct pci_pe_fn *fn = pci_fn_find(pdev);
+	struct pci_pe *pe;
 
 	if (!fn)
 		return;
@@ -256,6 +257,12 @@ static void fn_del(struct pci_dev *pdev)
 	if (list_empty(&fn->pe->fns))
 		pci_pe_move(fn->pe, PCI_PE_DEAD);
 	spin_unlock_irq(&fn->pe->lock);
+	/* A bridge with nothing behind it any more. */
+	scoped_guard(rcu) {
+		for (pe = fn->pe->parent; pe && !pci_pe_dev_rcu(pe);
+		     pe = pe->parent)
+			pci_pe_move(pe, PCI_PE_DEAD);
+	}
 
 	queue_rcu_work(pci_recovery_aux_wq, &fn->release);
 	pci_fn_put(fn);
@@ -268,9 +275,12 @@ static void fn_del(struct pci_dev *pdev)
  */
 static void fn_revive(struct pci_pe *pe)
 {
-	if (pci_pe_state(pe) != PCI_PE_LIVE &&
-	    pe->ops->state(pe) == PCI_PE_HW_FROZEN)
-		pe->ops->thaw_mmio(pe);
+	/* What is frozen may be the bridge. */
+	for (; pe; pe = pe->parent) {
+		if (pci_pe_state(pe) != PCI_PE_LIVE &&
+		    pe->ops->state(pe) == PCI_PE_HW_FROZEN)
+			pe->ops->thaw_mmio(pe);
+	}
 }
 
 static int pe_notify(struct notifier_block *nb, unsigned long action,

@@ -19,7 +19,7 @@
 void pci_fn_bar(struct pci_pe_fn *fn, bool bar)
 {
 	if (bar)
-		fn->barred = pci_allow_binding(fn->pdev, false);
+		fn->barred |= pci_allow_binding(fn->pdev, false);
 	else if (fn->barred)
 		pci_allow_binding(fn->pdev, true);
 	if (!bar)
@@ -29,6 +29,7 @@ void pci_fn_bar(struct pci_pe_fn *fn, bool bar)
 /* Under the device lock: remember the driver, and keep its code in memory. */
 void pci_fn_pin(struct pci_pe_fn *fn)
 {
+	pci_fn_unpin(fn);
 	fn->driver = to_pci_driver(fn->pdev->dev.driver);
 	if (!fn->driver)
 		return;
@@ -60,7 +61,6 @@ static void unbind_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
  */
 void pci_fn_changed(struct pci_pe_fn *fn)
 {
-	pci_fn_unpin(fn);
 	pci_fn_pin(fn);
 	fn->unbound = false;
 	fn->plan = fn->driver ? PCI_FN_REBIND : PCI_FN_RIDE;
@@ -117,9 +117,11 @@ static int attach_driver(struct pci_pe_fn *fn, struct device_driver *drv)
 	int ret;
 
 	ret = device_driver_attach(drv, dev);
-	/* A deferred probe, which the driver core tries again. */
-	if (ret == -EAGAIN)
-		return 0;
+	if (ret == -EAGAIN) {
+		/* A deferred probe: only this has the driver core try again. */
+		ret = device_attach(dev);
+		return ret < 0 && ret != -EPROBE_DEFER ? ret : 0;
+	}
 	/* Unless the probe says so, somebody was faster, by hand. */
 	if (ret == -EBUSY) {
 		guard(device)(dev);

@@ -76,6 +76,8 @@ enum pci_fn_plan {
  * @pinned: a reference to the module of @driver is held
  * @unbound: an episode took the driver off the function and did not bind it
  * @barred: the episode keeps drivers from binding
+ * @dirty: an episode that did not end as it should has reset it, or its driver
+ *	was told that it is over: it needs a reset
  * @plan: see enum pci_fn_plan
  * @verdict: what it last voted
  */
@@ -96,6 +98,7 @@ struct pci_pe_fn {
 	bool pinned;
 	bool unbound;
 	bool barred;
+	bool dirty;
 	enum pci_fn_plan plan;
 	enum pci_recovery_verdict verdict;
 };
@@ -206,7 +209,7 @@ void pci_pe_publish_error(struct pci_pe *root);
 void pci_pe_withdraw(struct pci_pe *root);
 bool pci_pe_reported(struct pci_pe *root);
 void pci_tree_claim(struct pci_pe *root);
-void pci_tree_wait(struct pci_pe *root);
+void pci_tree_wait(struct pci_episode *ep);
 void pci_tree_release(struct pci_pe *root);
 
 /* @pe is @root and each below it.  Under RCU. */

@@ -27,14 +27,18 @@ static int reset_op(struct pci_episode *ep)
 int pci_recovery_reset_pe(struct pci_episode *ep)
 {
 	bool deep = ep->depth == PCI_PE_RESET_FUNDAMENTAL;
+	struct pci_pe *pe;
 	int ret;
 
 	ret = pci_recovery_locked(ep, deep ? PCI_STEP_DEEP_RESET :
 					     PCI_STEP_RESET, reset_op);
 	if (ret)
 		return ret;
-	/* The reset undoes what the watchdog did to the device. */
-	clear_bit(PE_RESCUED, &ep->pe->flags);
+	/* The reset undoes what the watchdog did to the devices. */
+	scoped_guard(rcu) {
+		for_each_pe(pe, ep->pe)
+			clear_bit(PE_RESCUED, &pe->flags);
+	}
 	pci_pe_publish(ep->pe, pci_channel_io_normal);
 	if (pci_recovery_refrozen(ep))
 		pci_pe_publish(ep->pe, pci_channel_io_frozen);
@@ -52,11 +56,13 @@ static int restore(struct pci_episode *ep)
 		if (fn->plan == PCI_FN_LEFT)
 			continue;
 		ret = pci_stash_check(fn);
-		/* One that was removed does not hold up the others. */
-		if (ret && READ_ONCE(fn->left))
-			continue;
-		if (ret == -ENODEV)
+		if (ret == -ENODEV && !READ_ONCE(fn->left))
 			pci_recovery_gone(fn->pe, false);
+		/* One that is gone does not hold up the others. */
+		if (ret && (READ_ONCE(fn->left) || pci_pe_dead(fn->pe))) {
+			fn->plan = PCI_FN_LEFT;
+			continue;
+		}
 		if (ret)
 			return ret;
 		if (fn->plan != PCI_FN_RIDE && !fn->unbound)
@@ -67,7 +73,7 @@ static int restore(struct pci_episode *ep)
 		if (ret && !READ_ONCE(fn->left))
 			return ret;
 	}
-	return 0;
+	return pci_episode_over(ep) ? -ENODEV : 0;
 }
 
 /* What slot_reset said, as a plan for the next round. */

@@ -19,7 +19,8 @@ DEFINE_SPINLOCK(pci_tree_lock);
 
 /**
  * pci_pe_set_parent - put a PE below another
- * @pe: the PE; neither it nor one below it has functions
+ * @pe: the PE; neither it nor one below it has functions, and no episode of it
+ *	or of one above, old or new, runs
  * @parent: the PE above, or NULL
  *
  * Context: Process context; sleeps for a grace period if @pe had a parent.
@@ -93,17 +94,22 @@ static void pe_change(struct pci_pe *pe, int from, int to)
 		wake_up_var(&pe->state);
 }
 
+static void publish_one(struct pci_pe *pe, pci_channel_state_t channel)
+{
+	struct pci_pe_fn *fn;
+
+	list_for_each_entry_rcu(fn, &pe->fns, node)
+		pci_dev_set_io_state(fn->pdev, channel);
+}
+
 /* Let everyone who looks at the pci_devs of @root see what became of them. */
 void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel)
 {
-	struct pci_pe_fn *fn;
 	struct pci_pe *pe;
 
 	guard(rcu)();
-	for_each_pe(pe, root) {
-		list_for_each_entry_rcu(fn, &pe->fns, node)
-			pci_dev_set_io_state(fn->pdev, channel);
-	}
+	for_each_pe(pe, root)
+		publish_one(pe, channel);
 }
 
 /* There is an error: the state words first, then the pci_devs. */
@@ -117,19 +123,31 @@ void pci_pe_publish_error(struct pci_pe *root)
 	pci_pe_publish(root, pci_channel_io_frozen);
 }
 
-/* There is no error: take back what pci_recovery_report() published. */
+/*
+ * There is no error: take back what pci_recovery_report() published.  Not of a
+ * PE that is in an episode of its own, or one above.
+ */
 void pci_pe_withdraw(struct pci_pe *root)
 {
 	struct pci_pe *pe;
 
+	guard(spinlock_irq)(&pci_tree_lock);
 	guard(rcu)();
-	pci_pe_publish(root, pci_channel_io_normal);
-	for_each_pe(pe, root)
+	for_each_pe(pe, root) {
+		if ((pe != root && READ_ONCE(pe->running)) ||
+		    (pe->above && pe->above != root))
+			continue;
+		publish_one(pe, pci_channel_io_normal);
 		pe_change(pe, PCI_PE_FROZEN, PCI_PE_LIVE);
+	}
 	/* Another report may have published the contrary in between. */
 	for_each_pe(pe, root) {
 		if (test_bit(PE_REPORTED, &pe->flags))
 			pci_pe_publish_error(pe);
+	}
+	for (pe = root->parent; pe; pe = pe->parent) {
+		if (test_bit(PE_REPORTED, &pe->flags))
+			pci_pe_publish_error(root);
 	}
 }
 
@@ -165,21 +183,34 @@ void pci_tree_claim(struct pci_pe *root)
 	}
 }
 
-/* Until the episodes below have given way.  A driver that is stuck is in one. */
-void pci_tree_wait(struct pci_pe *root)
+static struct pci_pe *busy_below(struct pci_pe *root)
 {
 	struct pci_pe *pe;
 
+	guard(rcu)();
+	for_each_pe(pe, root) {
+		if (pe != root && READ_ONCE(pe->running))
+			return pe;
+	}
+	return NULL;
+}
+
+/*
+ * Until the episodes below have given way.  A driver that is in one of them may
+ * wait for what froze above it.
+ */
+void pci_tree_wait(struct pci_episode *ep)
+{
+	struct pci_pe *pe = busy_below(ep->pe);
+
+	if (!pe)
+		return;
+	pci_watch_wait(ep, NULL);
 	do {
-		scoped_guard(rcu) {
-			for_each_pe(pe, root) {
-				if (pe != root && READ_ONCE(pe->running))
-					break;
-			}
-		}
-		if (pe)
-			wait_var_event(&pe->episodes, !READ_ONCE(pe->running));
+		wait_var_event(&pe->episodes, !READ_ONCE(pe->running));
+		pe = busy_below(ep->pe);
 	} while (pe);
+	pci_watch_end(ep);
 }
 
 /* The episode of @root ends: what was reported below meanwhile has its turn. */
@@ -194,7 +225,8 @@ void pci_tree_release(struct pci_pe *root)
 		if (pe->above != root)
 			continue;
 		WRITE_ONCE(pe->above, NULL);
-		if (!test_bit(PE_REPORTED, &pe->flags))
+		if (!test_bit(PE_REPORTED, &pe->flags) &&
+		    !test_bit(PE_RESCUED, &pe->flags))
 			clear_bit(PE_ABSORBED, &pe->flags);
 		pci_recovery_queue(pe);
 	}

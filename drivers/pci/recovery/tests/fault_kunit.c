@@ -142,28 +142,73 @@ static void fault_alloc_in_episode(struct kunit *test)
 	kunit_info(test, "%u allocations", nth - 2);
 }
 
-/* A function comes when memory is short: with recovery, without, or not. */
-static void fault_alloc_in_add(struct kunit *test)
+/*
+ * A function comes, or its first driver, when memory is short.  Only what the
+ * core allocates fails, in its notifier: the PCI core has a WARN() of its own.
+ */
+static unsigned long fail_action;
+
+static int fail_from(struct notifier_block *nb, unsigned long action, void *dev)
+{
+	if (action == fail_action)
+		set_fail_nth(nth);
+	return NOTIFY_OK;
+}
+
+static int fail_until(struct notifier_block *nb, unsigned long action, void *dev)
+{
+	if (action == fail_action)
+		nth_left = clear_fail_nth();
+	return NOTIFY_OK;
+}
+
+static struct notifier_block before_core = {
+	.notifier_call = fail_from, .priority = 1,
+};
+
+static struct notifier_block after_core = {
+	.notifier_call = fail_until, .priority = -1,
+};
+
+static void fault_alloc_in_notifier(struct kunit *test, unsigned long action)
 {
 	struct fake_pe *fpe = suite_pe_below(test, NULL, 0, NULL);
 	struct fake_fn *fn = &fpe->fn[0];
-	bool left = false;
-	int i, ret;
 
 	expect_faults(test);
-	for (i = 1; !left && i < 2000; i++) {
-		set_fail_nth(i);
-		ret = fake_fn_add(fn, FAKE_UNAWARE);
-		left = clear_fail_nth();
-		if (left)
-			KUNIT_EXPECT_EQ(test, ret, 0);
+	fail_action = action;
+	nth_left = false;
+	bus_register_notifier(&pci_bus_type, &before_core);
+	bus_register_notifier(&pci_bus_type, &after_core);
+	for (nth = 1; !nth_left && nth < 200; nth++) {
+		KUNIT_EXPECT_EQ(test, fake_fn_add(fn, FAKE_UNAWARE), 0);
+		/* With recovery, or without: it is no worse than that. */
+		fake_freeze(fpe);
+		pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
+		fake_idle(fpe);
 		fake_fn_del(fn);
 	}
-	KUNIT_EXPECT_TRUE(test, left);
-	kunit_info(test, "%d allocations", i - 2);
+	bus_unregister_notifier(&pci_bus_type, &before_core);
+	bus_unregister_notifier(&pci_bus_type, &after_core);
+	KUNIT_EXPECT_TRUE(test, nth_left);
+	KUNIT_EXPECT_GT(test, nth, 2);
+	kunit_info(test, "%u allocations", nth - 2);
+
+	fake_idle(fpe);
+	fake_log_clear(fpe);
 	KUNIT_ASSERT_EQ(test, fake_fn_add(fn, FAKE_UNAWARE), 0);
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
+static void fault_alloc_in_add(struct kunit *test)
+{
+	fault_alloc_in_notifier(test, BUS_NOTIFY_ADD_DEVICE);
+}
+
+static void fault_alloc_in_bind(struct kunit *test)
+{
+	fault_alloc_in_notifier(test, BUS_NOTIFY_BIND_DRIVER);
 }
 
 /* A report needs no memory. */
@@ -187,6 +232,7 @@ static struct kunit_case fault_cases[] = {
 #ifdef CONFIG_FAILSLAB
 	KUNIT_CASE_PARAM(fault_alloc_in_episode, driver_gen_params),
 	KUNIT_CASE(fault_alloc_in_add),
+	KUNIT_CASE(fault_alloc_in_bind),
 	KUNIT_CASE(fault_alloc_in_report),
 #endif
 	{}

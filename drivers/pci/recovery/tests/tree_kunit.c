@@ -29,6 +29,9 @@ static struct tree tree_of(struct kunit *test)
 /* For hooks: the one PE of the test that is above. */
 static struct fake_pe *above;
 
+/* ... and one that is below. */
+static struct fake_pe *below;
+
 static void tree_parent(struct kunit *test)
 {
 	struct tree tree = tree_of(test);
@@ -125,6 +128,81 @@ static void tree_unbound_is_bound(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, tree.unaware->fn[0].pdev->dev.driver);
 }
 
+/* ... also where nobody else in the tree needs a reset. */
+static void tree_unbound_needs_reset(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	tree.aware->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	WRITE_ONCE(tree.unaware->hook, fail_above);
+	suite_error(test, tree.unaware);
+	suite_wait(test, tree.parent, 1);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.parent->calls[FAKE_RESET]), 1);
+	KUNIT_EXPECT_NOT_NULL(test, tree.unaware->fn[0].pdev->dev.driver);
+}
+
+/* The parent's episode does nothing: the child's error is not forgotten. */
+static void tree_parent_refuses(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	tree.parent->refuse = true;
+	WRITE_ONCE(tree.unaware->hook, fail_above);
+	suite_error(test, tree.unaware);
+	suite_wait(test, tree.parent, 1);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_REFUSED);
+	/* It is frozen as long as its parent is. */
+	suite_wait(test, tree.unaware, 2);
+	tree.parent->refuse = false;
+	WRITE_ONCE(tree.unaware->hook, NULL);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&tree.parent->pe), 0);
+	fake_idle(tree.unaware);
+	KUNIT_EXPECT_NOT_NULL(test, tree.unaware->fn[0].pdev->dev.driver);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.unaware->pe.state),
+			PCI_PE_LIVE);
+}
+
+/* One child is pulled: its siblings are recovered. */
+static void pull_below(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_RESET)
+		fake_gone(below);
+}
+
+static void tree_child_is_pulled(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	below = tree.unaware;
+	WRITE_ONCE(tree.parent->hook, pull_below);
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_RESUME]),
+			1);
+	KUNIT_EXPECT_EQ(test, tree.unaware->fn[0].pdev->error_state,
+			pci_channel_io_perm_failure);
+}
+
+/* What is behind a bridge that was given up is replaced. */
+static void tree_bridge_is_renewed(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	tree.parent->pe.max_freezes = 0;
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_FAILED);
+	fake_fn_del(&tree.aware->fn[0]);
+	fake_fn_del(&tree.unaware->fn[0]);
+	tree.parent->hw = PCI_PE_HW_NORMAL;
+	tree.parent->pe.max_freezes = 5;
+	KUNIT_EXPECT_EQ(test, fake_fn_add(&tree.aware->fn[0], FAKE_AWARE), 0);
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 /* A new error below when the parent's episode is about to end. */
 static void fail_in_resume(struct fake_fn *fn, enum fake_call call)
 {
@@ -154,8 +232,6 @@ static void tree_child_fails_in_parent(struct kunit *test)
 }
 
 /* One that the parent's reset has dealt with needs no episode. */
-static struct fake_pe *below;
-
 static void fail_below(struct fake_pe *fpe, enum fake_op op)
 {
 	if (op == FAKE_RESET)
@@ -278,6 +354,10 @@ static struct kunit_case tree_cases[] = {
 	KUNIT_CASE(tree_publish),
 	KUNIT_CASE(tree_child_gives_way),
 	KUNIT_CASE(tree_unbound_is_bound),
+	KUNIT_CASE(tree_unbound_needs_reset),
+	KUNIT_CASE(tree_parent_refuses),
+	KUNIT_CASE(tree_child_is_pulled),
+	KUNIT_CASE(tree_bridge_is_renewed),
 	KUNIT_CASE(tree_child_fails_in_parent),
 	KUNIT_CASE(tree_reset_deals_with_child),
 	KUNIT_CASE(tree_operator_joins),
