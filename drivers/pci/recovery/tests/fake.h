@@ -95,6 +95,7 @@ struct fake_pe;
  * @pdev: what the PCI core made of it, referenced; NULL if it is not there.
  *	Changes under the rescan/remove lock
  * @rescan: where to look for it again, under the rescan/remove lock
+ * @sound: no error came while the PCI core scanned it, so @pdev is as it should
  * @driver: the callbacks of its driver, FAKE_HAS_*, or FAKE_DRIVERLESS
  * @present: it answers
  * @cfg: its config space
@@ -109,6 +110,7 @@ struct fake_fn {
 	struct fake_pe *fpe;
 	struct pci_dev *pdev;
 	struct pci_bus *rescan;
+	bool sound;
 	u16 driver;
 	bool present;
 	u8 cfg[FAKE_CFG_SIZE];
@@ -175,6 +177,8 @@ struct fake_log {
  * @calls: how often an operation was called
  * @reset_ms: how long a reset takes
  * @refuse: it is in the hands of someone else
+ * @freezes: how often it was frozen
+ * @error_in: so many config accesses from now it fails, if that is not 0
  * @hook: is called from each operation, if set
  * @in_reset: a reset is running
  * @priv: the test's own
@@ -193,6 +197,8 @@ struct fake_pe {
 	atomic_t calls[FAKE_NR_OPS];
 	unsigned int reset_ms;
 	bool refuse;
+	atomic_t freezes;
+	atomic_t error_in;
 	void (*hook)(struct fake_pe *fpe, enum fake_op op);
 	atomic_t in_reset;
 	void *priv;

@@ -45,12 +45,16 @@ static const struct {
 	{ FAKE_PASID + PCI_PASID_CTRL, 2, 0x0007 },
 };
 
+/* Does it answer this access? */
 static bool answers(struct fake_fn *fn)
 {
 	enum pci_pe_hw_state hw;
 
 	if (!fn || !READ_ONCE(fn->present))
 		return false;
+	if (atomic_read(&fn->fpe->error_in) &&
+	    !atomic_dec_if_positive(&fn->fpe->error_in))
+		fake_error(fn->fpe);
 	hw = fake_state(fn->fpe);
 	return hw == PCI_PE_HW_NORMAL || hw == PCI_PE_HW_MMIO;
 }

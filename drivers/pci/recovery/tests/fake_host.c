@@ -93,14 +93,27 @@ static void hotplug_end(void)
 	pci_unlock_rescan_remove();
 }
 
+/* How often it was frozen, or one above it. */
+static unsigned int freezes(struct fake_pe *fpe)
+{
+	struct pci_pe *pe;
+	unsigned int n = 0;
+
+	for (pe = &fpe->pe; pe; pe = pe->parent)
+		n += atomic_read(&to_fake_pe(pe)->freezes);
+	return n;
+}
+
 /* Have the PCI core find @fn.  Under the rescan/remove lock. */
 static int fn_scan(struct fake_fn *fn, struct pci_bus *bus)
 {
 	unsigned int devfn = PCI_DEVFN(fn->fpe->index % FAKE_SLOTS,
 				       fn - fn->fpe->fn);
+	unsigned int before = freezes(fn->fpe);
 	struct pci_dev *pdev;
 	int i;
 
+	fn->sound = fake_state(fn->fpe) == PCI_PE_HW_NORMAL;
 	pdev = pci_scan_single_device(bus, devfn);
 	if (!pdev)
 		return -ENODEV;
@@ -111,6 +124,7 @@ static int fn_scan(struct fake_fn *fn, struct pci_bus *bus)
 	}
 	WRITE_ONCE(fn->pdev, pci_dev_get(pdev));
 	pci_bus_add_device(pdev);
+	fn->sound = fn->sound && before == freezes(fn->fpe);
 	return 0;
 }
 

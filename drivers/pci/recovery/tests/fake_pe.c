@@ -300,6 +300,7 @@ static void pe_renew(struct fake_pe *fpe)
 	fpe->change = FAKE_SAME;
 	fpe->reset_ms = 0;
 	fpe->refuse = false;
+	atomic_set(&fpe->error_in, 0);
 	fpe->priv = NULL;
 	WRITE_ONCE(fpe->hook, NULL);
 	fpe->log.last_only = false;
@@ -370,6 +371,7 @@ EXPORT_SYMBOL_GPL(fake_pe_put);
 void fake_freeze(struct fake_pe *fpe)
 {
 	guard(spinlock_irqsave)(&fpe->hw_lock);
+	atomic_inc(&fpe->freezes);
 	if (fpe->hw != PCI_PE_HW_GONE)
 		WRITE_ONCE(fpe->hw, PCI_PE_HW_FROZEN);
 }

@@ -354,13 +354,11 @@ static void torture(void)
 {
 	unsigned long until = jiffies + seconds * HZ;
 	bool warned = test_taint(TAINT_WARN);
-	struct rnd_state rnd;
 
-	prandom_seed_state(&rnd, seed + threads);
 	do {
 		blow(min(until, jiffies + stat_interval * HZ));
 		abate();
-		if (!torture_settle(prandom_u32_state(&rnd)))
+		if (!torture_settle())
 			break;
 		progress();
 	} while (time_before(jiffies, until) && !signal_pending(current) &&

@@ -104,6 +104,6 @@ void torture_calm(void);
 void torture_hook(struct fake_fn *fn, enum fake_call call);
 void torture_op_hook(struct fake_pe *fpe, enum fake_op op);
 void torture_watch(void);
-bool torture_settle(u32 r);
+bool torture_settle(void);
 
 #endif /* _PCI_RECOVERY_TORTURE_H */

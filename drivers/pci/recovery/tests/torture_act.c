@@ -126,6 +126,9 @@ static void act_hold(struct torture_pe *tpe, struct torture_fn *tfn,
 	if (!pdev)
 		return;
 	device_lock(&pdev->dev);
+	/* So that the worker wants it, too. */
+	if (r[1] % 4)
+		fake_error(tpe->fpe);
 	msleep(r[0] % 32);
 	if (tpe->kept) {
 		pci_lock_rescan_remove();
@@ -309,12 +312,14 @@ static void act_mood(struct torture_pe *tpe, struct torture_fn *tfn,
 		atomic_set(&tfn->fn->fail_probes, 1 + r[5] % 2);
 }
 
-/* Some of the callbacks to come see another error. */
+/* Some of the callbacks to come see another error, or a config access does. */
 static void act_again(struct torture_pe *tpe, struct torture_fn *tfn,
 		      const u32 *r)
 {
 	WRITE_ONCE(tfn->error_at, r[0] % (FAKE_NR_CALLS + 1));
 	atomic_set(&tfn->errors, 1 + r[1] % 2);
+	if (r[2] % 2)
+		atomic_set(&tpe->fpe->error_in, 1 + r[3] % 64);
 }
 
 static void act_latency(struct torture_pe *tpe, struct torture_fn *tfn,
@@ -337,7 +342,7 @@ struct torture_action torture_actions[] = {
 	{ "report", 8, false, act_report },
 	{ "recover", 10, false, act_recover },
 	{ "bind", 16, false, act_bind },
-	{ "hold", 3, false, act_hold },
+	{ "hold", 6, false, act_hold },
 	{ "replug", 6, true, act_replug },
 	{ "pull", 3, true, act_pull },
 	{ "rescan", 2, true, act_rescan },
@@ -395,6 +400,7 @@ void torture_calm(void)
 			fake_fail(tpe->fpe, FAKE_RESCAN, 0, UINT_MAX, -EIO);
 		WRITE_ONCE(tpe->fpe->reset_ms, 0);
 		WRITE_ONCE(tpe->fpe->refuse, false);
+		atomic_set(&tpe->fpe->error_in, 0);
 		WRITE_ONCE(tpe->fpe->change, FAKE_SAME);
 		WRITE_ONCE(tpe->fpe->pe.auto_recover, true);
 		WRITE_ONCE(tpe->fpe->pe.max_freezes, UINT_MAX);

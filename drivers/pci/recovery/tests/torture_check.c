@@ -140,12 +140,13 @@ static void run(struct torture_pe *tpe, const char *what)
 		torture_error(tpe, "%s: recover returns %d", what, ret);
 }
 
+/* Has the PCI core found everything, and as it is? */
 static bool is_complete(struct torture_pe *tpe)
 {
 	struct torture_fn *tfn;
 
 	for (tfn = tpe->fn; tfn < tpe->fn + tpe->fns; tfn++) {
-		if (!READ_ONCE(tfn->fn->pdev))
+		if (!READ_ONCE(tfn->fn->pdev) || !tfn->fn->sound)
 			return false;
 	}
 	return true;
@@ -166,8 +167,9 @@ static void replace(struct torture_pe *tpe)
 
 /*
  * An operator makes up for what the storm did.  Where hotplug was part of it
- * there may be nothing, or another device; or a function that was scanned when
- * the PE had an error, which has no stash and needs a rescan.
+ * there may be nothing, or another device, or what the PCI core made of one that
+ * failed while it was scanned.  A function that was added while the PE was not
+ * live has no stash, and needs a rescan.
  */
 static void heal(struct torture_pe *tpe)
 {
@@ -272,8 +274,8 @@ static void check_config(struct torture_pe *tpe)
 	}
 }
 
-/* It gets over an error in an error, without help. */
-static void check_self(u32 r)
+/* It gets over an error, and one more in this callback, without help. */
+static void check_self(enum fake_call call)
 {
 	struct torture_pe *tpe;
 	struct torture_fn *tfn;
@@ -281,14 +283,11 @@ static void check_self(u32 r)
 	for (tpe = torture_pes; tpe < torture_end; tpe++) {
 		if (!tpe->kept)
 			continue;
-		if (tpe->fns) {
-			tfn = &tpe->fn[r % tpe->fns];
-			WRITE_ONCE(tfn->error_at, FAKE_ERROR_DETECTED +
-				   r / 8 % (FAKE_NR_CALLS - FAKE_ERROR_DETECTED));
+		for (tfn = tpe->fn; tfn < tpe->fn + tpe->fns; tfn++) {
+			WRITE_ONCE(tfn->error_at, call);
 			atomic_set(&tfn->errors, 1);
 		}
 		fake_error(tpe->fpe);
-		r = r >> 5 | r << 27;
 	}
 	if (!wait_idle())
 		return;
@@ -300,11 +299,33 @@ static void check_self(u32 r)
 }
 
 /*
+ * Somebody has a device lock and wants the rescan/remove lock, as in
+ * sriov_numvfs_store(), when the worker wants the device lock: that one has to
+ * give way, and not only because it is past its deadline.
+ */
+static void check_hold(struct torture_pe *tpe)
+{
+	struct device *dev = &tpe->fn[0].fn->pdev->dev;
+	unsigned long since;
+
+	device_lock(dev);
+	fake_error(tpe->fpe);
+	msleep(100);
+	since = jiffies;
+	pci_lock_rescan_remove();
+	if (time_after(jiffies, since + 5 * HZ))
+		torture_error(tpe, "waits for a device lock inside the window");
+	pci_unlock_rescan_remove();
+	device_unlock(dev);
+}
+
+/*
  * The storm is over: nothing goes wrong any more, and nobody does anything.
  * False if that does not come true.
  */
-bool torture_settle(u32 r)
+bool torture_settle(void)
 {
+	enum fake_call call;
 	struct torture_pe *tpe;
 	struct torture_fn *tfn;
 
@@ -330,7 +351,12 @@ bool torture_settle(u32 r)
 		return false;
 	for (tpe = torture_pes; tpe < torture_end; tpe++)
 		check_well(tpe);
-	check_self(r);
+	for (call = FAKE_ERROR_DETECTED; call < FAKE_NR_CALLS; call++)
+		check_self(call);
 	torture_calm();
-	return true;
+	for (tpe = torture_pes; tpe < torture_end; tpe++) {
+		if (tpe->kept && tpe->fns)
+			check_hold(tpe);
+	}
+	return wait_idle();
 }
