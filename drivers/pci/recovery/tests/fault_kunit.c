@@ -176,6 +176,7 @@ static void fault_alloc_in_notifier(struct kunit *test, unsigned long action)
 	struct fake_fn *fn = &fpe->fn[0];
 
 	expect_faults(test);
+	fpe->pe.max_freezes = UINT_MAX;
 	fail_action = action;
 	nth_left = false;
 	bus_register_notifier(&pci_bus_type, &before_core);
