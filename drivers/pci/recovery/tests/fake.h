@@ -95,6 +95,8 @@ struct fake_pe;
  * @pdev: what the PCI core made of it, referenced; NULL if it is not there.
  *	Changes under the rescan/remove lock
  * @rescan: where to look for it again, under the rescan/remove lock
+ * @scanning: the PCI core looks for it, and it answers whatever happened: of one
+ *	that stops in the middle pci_setup_device() leaks the name
  * @sound: no error came while the PCI core scanned it, so @pdev is as it should
  * @driver: the callbacks of its driver, FAKE_HAS_*, or FAKE_DRIVERLESS
  * @present: it answers
@@ -110,6 +112,7 @@ struct fake_fn {
 	struct fake_pe *fpe;
 	struct pci_dev *pdev;
 	struct pci_bus *rescan;
+	bool scanning;
 	bool sound;
 	u16 driver;
 	bool present;

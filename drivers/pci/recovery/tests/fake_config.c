@@ -52,6 +52,8 @@ static bool answers(struct fake_fn *fn)
 
 	if (!fn || !READ_ONCE(fn->present))
 		return false;
+	if (READ_ONCE(fn->scanning))
+		return true;
 	if (atomic_read(&fn->fpe->error_in) &&
 	    !atomic_dec_if_positive(&fn->fpe->error_in))
 		fake_error(fn->fpe);

@@ -114,7 +114,9 @@ static int fn_scan(struct fake_fn *fn, struct pci_bus *bus)
 	int i;
 
 	fn->sound = fake_state(fn->fpe) == PCI_PE_HW_NORMAL;
+	WRITE_ONCE(fn->scanning, true);
 	pdev = pci_scan_single_device(bus, devfn);
+	WRITE_ONCE(fn->scanning, false);
 	if (!pdev)
 		return -ENODEV;
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
