@@ -9,12 +9,13 @@ export LINUX PCI_RECOVERY_CACHE
 
 tree = $$(case "$(LINUX)" in */*) echo "$(LINUX)";; *) tests/fetch "$(LINUX)";; esac)
 
-.PHONY: help demo test bench lint shell kernel splice unsplice clean distclean setup
+.PHONY: help demo test bench coverage lint shell kernel splice unsplice clean distclean setup
 
 help:
 	@echo 'make demo       break a PCI function and watch it heal, in two guests'
 	@echo 'make test       run all tests; T="test-a test-b" runs only these'
 	@echo 'make bench      how long PCI functions that fail together take to recover'
+	@echo 'make coverage   how much of the core the KUnit suites and the torture reach'
 	@echo 'make lint       check the style of everything here'
 	@echo 'make shell      a guest to play in, on this terminal'
 	@echo 'make kernel     build the guest kernel, say where it is'
@@ -39,6 +40,9 @@ test: setup
 
 bench: setup
 	@tests/bench
+
+coverage: setup
+	@tests/coverage
 
 lint:
 	@tests/setup --lint
