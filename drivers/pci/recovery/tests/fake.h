@@ -105,6 +105,7 @@ struct fake_pe;
  * @ms: how long its driver takes, by callback
  * @called: how often its driver was called, by callback
  * @fail_probes: so many probes fail from now on
+ * @probe_error: and so
  * @hook: is called from each callback, if set
  * @inside: a callback is running
  */
@@ -121,6 +122,7 @@ struct fake_fn {
 	unsigned int ms[FAKE_NR_CALLS];
 	atomic_t called[FAKE_NR_CALLS];
 	atomic_t fail_probes;
+	int probe_error;
 	void (*hook)(struct fake_fn *fn, enum fake_call call);
 	atomic_t inside;
 };
@@ -183,6 +185,7 @@ struct fake_log {
  * @freezes: how often it was frozen
  * @error_in: so many config accesses from now it fails, if that is not 0
  * @hook: is called from each operation, if set
+ * @step_hook: is called after each step, if set; not to sleep
  * @in_reset: a reset is running
  * @priv: the test's own
  * @fn: its functions
@@ -203,6 +206,7 @@ struct fake_pe {
 	atomic_t freezes;
 	atomic_t error_in;
 	void (*hook)(struct fake_pe *fpe, enum fake_op op);
+	void (*step_hook)(struct fake_pe *fpe, enum pci_step step);
 	atomic_t in_reset;
 	void *priv;
 	struct fake_fn fn[FAKE_FNS];
@@ -226,6 +230,7 @@ void fake_fail(struct fake_pe *fpe, enum fake_op op, unsigned int skip,
 bool fake_wait(struct fake_pe *fpe, unsigned int ends, unsigned int ms);
 void fake_idle(struct fake_pe *fpe);
 bool fake_stalled(struct fake_pe *fpe, char *buf, size_t size);
+bool fake_busy(struct fake_pe *fpe);
 void fake_limits(unsigned int callback_ms, unsigned int rescue_ms);
 
 /* fake_host.c: for tests */

@@ -101,7 +101,7 @@ static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENODEV;
 	called(pdev, FAKE_PROBE);
 	if (atomic_dec_if_positive(&fn->fail_probes) >= 0)
-		return -EIO;
+		return READ_ONCE(fn->probe_error);
 	ret = pci_enable_device(pdev);
 	if (ret)
 		return ret;

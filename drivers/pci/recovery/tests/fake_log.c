@@ -120,18 +120,23 @@ static void on_begin(void *unused, u32 episode, const char *dev,
 static void on_step(void *unused, u32 episode, const char *dev,
 		    const char *driver, enum pci_step step, int result, u64 us)
 {
+	void (*hook)(struct fake_pe *fpe, enum pci_step step);
 	unsigned int function = 0;
 	struct fake_pe *fpe = pe_of(episode, dev, &function);
 
 	if (!fpe)
 		return;
-	guard(spinlock_irqsave)(&fpe->log.lock);
-	add(&fpe->log, "%s", steps[step].name);
-	if (!steps[step].of_pe)
-		add(&fpe->log, " %u", function);
-	if (result)
-		add(&fpe->log, "=%d", result);
-	add(&fpe->log, "\n");
+	scoped_guard(spinlock_irqsave, &fpe->log.lock) {
+		add(&fpe->log, "%s", steps[step].name);
+		if (!steps[step].of_pe)
+			add(&fpe->log, " %u", function);
+		if (result)
+			add(&fpe->log, "=%d", result);
+		add(&fpe->log, "\n");
+	}
+	hook = READ_ONCE(fpe->step_hook);
+	if (hook)
+		hook(fpe, step);
 }
 
 static void on_vote(void *unused, u32 episode, const char *dev,

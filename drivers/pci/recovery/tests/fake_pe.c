@@ -303,6 +303,7 @@ static void pe_renew(struct fake_pe *fpe)
 	atomic_set(&fpe->error_in, 0);
 	fpe->priv = NULL;
 	WRITE_ONCE(fpe->hook, NULL);
+	WRITE_ONCE(fpe->step_hook, NULL);
 	fpe->log.last_only = false;
 	fpe->pe.auto_recover = true;
 	fpe->pe.max_freezes = pci_recovery_max_freezes;
@@ -311,6 +312,7 @@ static void pe_renew(struct fake_pe *fpe)
 		memset(fn->ms, 0, sizeof(fn->ms));
 		memset(fn->called, 0, sizeof(fn->called));
 		atomic_set(&fn->fail_probes, 0);
+		fn->probe_error = -EIO;
 		WRITE_ONCE(fn->hook, NULL);
 		for (i = 0; i < FAKE_NR_CALLS; i++)
 			fn->vote[i] = PCI_ERS_RESULT_RECOVERED;
@@ -360,6 +362,7 @@ void fake_pe_put(struct fake_pe *fpe)
 		fake_fn_del(fn);
 	}
 	WRITE_ONCE(fpe->hook, NULL);
+	WRITE_ONCE(fpe->step_hook, NULL);
 	fake_idle(fpe);
 	pci_pe_set_parent(&fpe->pe, NULL);
 	guard(mutex)(&pool_mutex);
@@ -430,6 +433,13 @@ bool fake_stalled(struct fake_pe *fpe, char *buf, size_t size)
 	return pci_watch_stalled(&fpe->pe, buf, size);
 }
 EXPORT_SYMBOL_GPL(fake_stalled);
+
+/* What the platform is told of a PE.  Any context. */
+bool fake_busy(struct fake_pe *fpe)
+{
+	return pci_pe_busy(&fpe->pe);
+}
+EXPORT_SYMBOL_GPL(fake_busy);
 
 /* Deadlines for all PEs. */
 void fake_limits(unsigned int callback_ms, unsigned int rescue_ms)
