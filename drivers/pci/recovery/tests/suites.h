@@ -34,5 +34,8 @@ extern struct kunit_suite gone_suite;
 extern struct kunit_suite restore_suite;
 extern struct kunit_suite deadline_suite;
 extern struct kunit_suite fault_suite;
+extern struct kunit_suite sysfs_suite;
+extern struct kunit_suite step_suite;
+extern struct kunit_suite hand_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */

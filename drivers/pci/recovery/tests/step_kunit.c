@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A device that fails again, or is gone, just after a step, before the core looks
+ * at it the next time.
+ */
+
+#include <linux/pci.h>
+
+#include "suites.h"
+
+struct after {
+	const char *name;
+	enum pci_step step;
+	u16 driver;
+	pci_ers_result_t vote;
+};
+
+#define AFTER(_step, _driver, _vote)					\
+	{ #_step " of " #_driver, PCI_STEP_##_step, FAKE_##_driver,	\
+	  PCI_ERS_RESULT_##_vote }
+
+static const struct after afters[] = {
+	AFTER(FREEZE, AWARE, CAN_RECOVER),
+	AFTER(ERROR_DETECTED, AWARE, CAN_RECOVER),
+	AFTER(THAW_MMIO, AWARE, CAN_RECOVER),
+	AFTER(MMIO_ENABLED, AWARE, CAN_RECOVER),
+	AFTER(THAW_DMA, AWARE, CAN_RECOVER),
+	AFTER(RESET, AWARE, NEED_RESET),
+	AFTER(SLOT_RESET, AWARE, NEED_RESET),
+	AFTER(RESUME, AWARE, NEED_RESET),
+	AFTER(REVIVE, UNAWARE, NONE),
+	AFTER(UNBIND, UNAWARE, NONE),
+	AFTER(RESET, UNAWARE, NONE),
+	AFTER(RESTORE, UNAWARE, NONE),
+	AFTER(BIND, UNAWARE, NONE),
+	AFTER(RESTORE, DRIVERLESS, NONE),
+};
+
+static void after_desc(const struct after *after, char *desc)
+{
+	strscpy(desc, after->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(after, afters, after_desc);
+
+static enum pci_step now;
+static bool done;
+
+static void fail_once(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step != now || done)
+		return;
+	done = true;
+	fake_error(fpe);
+}
+
+static void leave_once(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step != now || done)
+		return;
+	done = true;
+	fake_gone(fpe);
+}
+
+static struct fake_pe *pe_with(struct kunit *test,
+			       void (*hook)(struct fake_pe *fpe,
+					    enum pci_step step))
+{
+	const struct after *after = test->param_value;
+	struct fake_pe *fpe = suite_pe(test, after->driver);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = after->vote;
+	now = after->step;
+	done = false;
+	WRITE_ONCE(fpe->step_hook, hook);
+	return fpe;
+}
+
+/* In this episode or in the next one: it is noticed. */
+static void step_fails(struct kunit *test)
+{
+	const struct after *after = test->param_value;
+	struct fake_pe *fpe = pe_with(test, fail_once);
+	struct pci_dev *pdev = fpe->fn[0].pdev;
+
+	suite_error(test, fpe);
+	fake_idle(fpe);
+	KUNIT_EXPECT_TRUE(test, done);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, fpe->hw, PCI_PE_HW_NORMAL);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
+	KUNIT_EXPECT_EQ(test, pdev->error_state, pci_channel_io_normal);
+	KUNIT_EXPECT_EQ(test, !pdev->dev.driver,
+			after->driver == FAKE_DRIVERLESS);
+}
+
+static void step_gone(struct kunit *test)
+{
+	struct fake_pe *fpe = pe_with(test, leave_once);
+
+	suite_error(test, fpe);
+	fake_idle(fpe);
+	KUNIT_EXPECT_TRUE(test, done);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_DEAD);
+}
+
+/* The reset brings back another card of the same make. */
+static void other_subsystem(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_RESET)
+		fpe->fn[0].cfg[PCI_SUBSYSTEM_ID]++;
+}
+
+static void step_other_subsystem(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	WRITE_ONCE(fpe->step_hook, other_subsystem);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_PROBE]), 1);
+}
+
+/* A VF has no ids, so it takes the serial number to see that it is silent. */
+static void virtual_function(struct fake_pe *fpe, enum pci_step step)
+{
+	fpe->fn[0].pdev->is_virtfn = step == PCI_STEP_RESET;
+	if (step == PCI_STEP_RESET)
+		fake_freeze(fpe);
+}
+
+static void step_silent_vf(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_DRIVERLESS);
+
+	WRITE_ONCE(fpe->step_hook, virtual_function);
+	suite_error(test, fpe);
+	suite_expect_log(test, fpe,
+			 "begin error\n"
+			 "freeze\n"
+			 "reset\n"
+			 "deep_reset\n"
+			 "restore 0\n"
+			 "end recovered deep\n");
+	fpe->fn[0].pdev->is_virtfn = 0;
+}
+
+/* Firmware that leaves interrupts on. */
+static void leave_msi_on(struct fake_pe *fpe, enum pci_step step)
+{
+	u8 *cfg = fpe->fn[0].cfg;
+
+	if (step != PCI_STEP_RESET)
+		return;
+	cfg[FAKE_MSI + PCI_MSI_FLAGS] |= PCI_MSI_FLAGS_ENABLE;
+	cfg[FAKE_MSIX + PCI_MSIX_FLAGS + 1] |= PCI_MSIX_FLAGS_ENABLE >> 8;
+}
+
+static void step_msi(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_DRIVERLESS);
+	u8 *cfg = fpe->fn[0].cfg;
+
+	WRITE_ONCE(fpe->step_hook, leave_msi_on);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, cfg[FAKE_MSI + PCI_MSI_FLAGS] &
+			PCI_MSI_FLAGS_ENABLE, 0);
+	KUNIT_EXPECT_EQ(test, cfg[FAKE_MSIX + PCI_MSIX_FLAGS + 1] &
+			PCI_MSIX_FLAGS_ENABLE >> 8, 0);
+}
+
+static struct kunit_case step_cases[] = {
+	KUNIT_CASE_PARAM(step_fails, after_gen_params),
+	KUNIT_CASE_PARAM(step_gone, after_gen_params),
+	KUNIT_CASE(step_other_subsystem),
+	KUNIT_CASE(step_silent_vf),
+	KUNIT_CASE(step_msi),
+	{}
+};
+
+struct kunit_suite step_suite = {
+	.name = "pci_recovery_step",
+	.test_cases = step_cases,
+};
