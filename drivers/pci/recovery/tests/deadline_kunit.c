@@ -7,6 +7,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/pci.h>
+#include <linux/sched/signal.h>
 
 #include "suites.h"
 
@@ -211,12 +212,82 @@ static void deadline_unbind_by_hand(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hw_in_remove, PCI_PE_HW_MMIO);
 }
 
+/* A thaw that fails is tried once more. */
+static void deadline_rescue_fails(struct kunit *test)
+{
+	struct fake_pe *fpe = stuck_pe(test, FAKE_AWARE, FAKE_RESUME);
+	const char *first;
+
+	WRITE_ONCE(fpe->fn[0].hook, wait_for_device);
+	fake_fail(fpe, FAKE_THAW_MMIO, 0, 1, -EIO);
+	suite_error(test, fpe);
+	suite_wait(test, fpe, 2);
+	first = strstr(fpe->log.text, "rescue=-5\n");
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(first, "\nrescue\n"));
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
+/* The worker waits for somebody who is not inside the device. */
+static enum pci_pe_hw_state hw_in_lock;
+
+static void hold_lock(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op != FAKE_LOCK || atomic_read(&fpe->calls[FAKE_LOCK]) != 1)
+		return;
+	msleep(4 * RESCUE_MS);
+	hw_in_lock = READ_ONCE(fpe->hw);
+}
+
+static void deadline_not_the_device(struct kunit *test)
+{
+	struct fake_pe *fpe = stuck_pe(test, FAKE_AWARE, FAKE_NR_CALLS);
+
+	hw_in_lock = PCI_PE_HW_GONE;
+	WRITE_ONCE(fpe->hook, hold_lock);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, hw_in_lock, PCI_PE_HW_FROZEN);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(fpe->log.text, "stall=-110\n"));
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
+/* An operator waits for a driver that takes its time. */
+static void deadline_operator_waits(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->fn[0].ms[FAKE_ERROR_DETECTED] = 1500;
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
+	KUNIT_EXPECT_NULL(test, strstr(fpe->log.text, "stall"));
+}
+
+/* An operator who loses patience before the deadline. */
+static void deadline_operator_is_killed(struct kunit *test)
+{
+	struct fake_pe *fpe = stuck_pe(test, FAKE_AWARE, FAKE_ERROR_DETECTED);
+
+	suite_limits(test, SUITE_MS, SUITE_MS);
+	fake_error(fpe);
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -EINTR);
+	flush_signals(current);
+	disallow_signal(SIGKILL);
+	complete_all(&let_go);
+	suite_wait(test, fpe, 1);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 static struct kunit_case deadline_cases[] = {
 	KUNIT_CASE_PARAM(deadline_callback, stuck_gen_params),
 	KUNIT_CASE(deadline_rescue),
 	KUNIT_CASE(deadline_rescue_not_further),
 	KUNIT_CASE(deadline_rescue_who_holds_the_lock),
 	KUNIT_CASE(deadline_unbind_by_hand),
+	KUNIT_CASE(deadline_rescue_fails),
+	KUNIT_CASE(deadline_not_the_device),
+	KUNIT_CASE(deadline_operator_waits),
+	KUNIT_CASE(deadline_operator_is_killed),
 	{}
 };
 

@@ -205,6 +205,106 @@ static void gone_one_of_two(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_RESUME]), 1);
 }
 
+/* The first function was there when the second turned out not to be. */
+static void gone_in_survey(struct kunit *test)
+{
+	static const u16 both[] = { FAKE_AWARE, FAKE_AWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, both);
+	struct device *dev = &fpe->fn[1].pdev->dev;
+
+	suite_limits(test, SUITE_MS, SUITE_MS);
+	device_lock(dev);
+	fake_error(fpe);
+	msleep(500);
+	fake_gone(fpe);
+	device_unlock(dev);
+	suite_wait(test, fpe, 1);
+	suite_expect_log(test, fpe,
+			 "begin error\n"
+			 "freeze\n"
+			 "end gone none\n");
+}
+
+/* In the probe of one function the other leaves, or both. */
+static void leave_other(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_PROBE)
+		fake_fn_del(fn + 1);
+}
+
+static void leave_both(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_PROBE)
+		fake_gone(fn->fpe);
+}
+
+static void gone_in_probe(struct kunit *test)
+{
+	static const u16 both[] = { FAKE_UNAWARE, FAKE_UNAWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, both);
+
+	WRITE_ONCE(fpe->fn[0].hook, leave_other);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_NOT_NULL(test, fpe->fn[0].pdev->dev.driver);
+
+	KUNIT_ASSERT_EQ(test, fake_fn_add(&fpe->fn[1], FAKE_UNAWARE), 0);
+	WRITE_ONCE(fpe->fn[0].hook, leave_both);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
+	KUNIT_EXPECT_NULL(test, fpe->fn[1].pdev->dev.driver);
+}
+
+static void gone_in_probe_that_fails(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	atomic_set(&fpe->fn[0].fail_probes, 1);
+	WRITE_ONCE(fpe->fn[0].hook, leave_both);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_DEEP_RESET]), 0);
+}
+
+static void gone_in_rescan(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	fake_fail(fpe, FAKE_RESET, 0, 100, -EIO);
+	fake_fail(fpe, FAKE_DEEP_RESET, 0, 100, -EIO);
+	WRITE_ONCE(fpe->fn[0].hook, leave_both);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -ENODEV);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_RESCAN]), 1);
+}
+
+/* An orderly removal of what is frozen: the drivers find a device. */
+static void gone_released_frozen(struct kunit *test)
+{
+	static const u16 both[] = { FAKE_DRIVERLESS, FAKE_UNAWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, both);
+
+	fake_freeze(fpe);
+	pci_recovery_gone(&fpe->pe, false);
+	pci_recovery_release(&fpe->pe);
+	suite_expect_log(test, fpe,
+			 "begin release\n"
+			 "revive\n"
+			 "unbind 1\n"
+			 "end gone none\n");
+	KUNIT_EXPECT_EQ(test, fpe->hw, PCI_PE_HW_MMIO);
+}
+
+/* Nobody is there. */
+static void gone_nobody(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 0, NULL);
+
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -ENODEV);
+	suite_expect_log(test, fpe,
+			 "begin operator\n"
+			 "end gone none\n");
+}
+
 static struct kunit_case gone_cases[] = {
 	KUNIT_CASE_PARAM(gone_published, when_gen_params),
 	KUNIT_CASE_PARAM(gone_removed, when_gen_params),
@@ -212,6 +312,12 @@ static struct kunit_case gone_cases[] = {
 	KUNIT_CASE(gone_released),
 	KUNIT_CASE(gone_release_of_the_living),
 	KUNIT_CASE(gone_one_of_two),
+	KUNIT_CASE(gone_in_survey),
+	KUNIT_CASE(gone_in_probe),
+	KUNIT_CASE(gone_in_probe_that_fails),
+	KUNIT_CASE(gone_in_rescan),
+	KUNIT_CASE(gone_released_frozen),
+	KUNIT_CASE(gone_nobody),
 	{}
 };
 

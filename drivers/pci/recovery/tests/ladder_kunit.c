@@ -310,6 +310,20 @@ static void ladder_operator_probe_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_FAILED);
 }
 
+/* A driver that cannot be unbound is in the way of a rescan. */
+static void ladder_operator_unbind_fails(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	fake_freeze(fpe);
+	fake_fail(fpe, FAKE_THAW_MMIO, 0, 100, -EIO);
+	fake_fail(fpe, FAKE_RESET, 0, 100, -EIO);
+	fake_fail(fpe, FAKE_DEEP_RESET, 0, 100, -EIO);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -EIO);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_RESCAN]), 0);
+	KUNIT_EXPECT_NOT_NULL(test, fpe->fn[0].pdev->dev.driver);
+}
+
 static struct kunit_case ladder_cases[] = {
 	KUNIT_CASE(ladder_thaw),
 	KUNIT_CASE(ladder_thaw_mmio_fails),
@@ -328,6 +342,7 @@ static struct kunit_case ladder_cases[] = {
 	KUNIT_CASE(ladder_operator_fails),
 	KUNIT_CASE(ladder_operator_after_failure),
 	KUNIT_CASE(ladder_operator_probe_fails),
+	KUNIT_CASE(ladder_operator_unbind_fails),
 	{}
 };
 

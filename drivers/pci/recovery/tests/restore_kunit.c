@@ -155,6 +155,23 @@ static void restore_late_driver(struct kunit *test)
 	expect_config(test, fn, config);
 }
 
+/* Nothing can be taken out of what was saved, but it is still there. */
+static void restore_unsaved(struct kunit *test)
+{
+	u8 *config = kunit_kzalloc(test, FAKE_CFG_SIZE, GFP_KERNEL);
+	struct fake_pe *fpe = suite_pe(test, FAKE_DRIVERLESS);
+	struct fake_fn *fn = &fpe->fn[0];
+
+	KUNIT_ASSERT_NOT_NULL(test, config);
+	memcpy(config, fn->cfg, FAKE_CFG_SIZE);
+	pci_save_state(fn->pdev);
+	fn->pdev->state_saved = false;
+	scribble(fn->pdev);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_RESET);
+	expect_config(test, fn, config);
+}
+
 /* The test of the tests: a reset does forget. */
 static void restore_is_needed(struct kunit *test)
 {
@@ -227,6 +244,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(restore_as_new, driver_gen_params),
 	KUNIT_CASE(restore_private_copy),
 	KUNIT_CASE(restore_late_driver),
+	KUNIT_CASE(restore_unsaved),
 	KUNIT_CASE_PARAM(restore_not_onto_another, other_gen_params),
 	KUNIT_CASE(restore_no_answer),
 	{}

@@ -116,6 +116,28 @@ static void storm_error_in_slot_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 }
 
+/* One that comes while another turns out to be stale is looked at, too. */
+static void storm_unsure(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_FREEZE && atomic_read(&fpe->calls[FAKE_FREEZE]) == 1)
+		pci_recovery_report(&fpe->pe, PCI_REPORT_UNSURE);
+}
+
+static void storm_report_when_stale(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	WRITE_ONCE(fpe->hook, storm_unsure);
+	fake_fail(fpe, FAKE_FREEZE, 0, 1, -ESTALE);
+	pci_recovery_report(&fpe->pe, PCI_REPORT_UNSURE);
+	suite_wait(test, fpe, 1);
+	fake_idle(fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_STALE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
+	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
+			pci_channel_io_normal);
+}
+
 /* A driver that lets the device fail whenever it resumes runs out of budget. */
 static void storm_for_ever(struct fake_fn *fn, enum fake_call call)
 {
@@ -212,6 +234,7 @@ static struct kunit_case storm_cases[] = {
 	KUNIT_CASE(storm_ends_with_the_budget),
 	KUNIT_CASE(storm_of_operators),
 	KUNIT_CASE(storm_episode_ids),
+	KUNIT_CASE(storm_report_when_stale),
 	{}
 };
 

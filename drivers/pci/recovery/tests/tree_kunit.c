@@ -296,6 +296,33 @@ static void tree_operator_joins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tree.parent->log.begins, 1);
 }
 
+/* Who asks for a child whose episode gives way waits for the parent's. */
+static void ask_and_fail_above(struct fake_pe *fpe, enum fake_op op)
+{
+	/* If he comes late he has an episode of his own, after the parent's. */
+	if (atomic_read(&fpe->calls[FAKE_RESET]) != 1)
+		return;
+	ask_below(fpe, op);
+	fail_above(fpe, op);
+}
+
+static void tree_operator_follows(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	INIT_WORK(&operator.work, operator_work);
+	operator.fpe = tree.aware;
+	operator.started = false;
+	WRITE_ONCE(tree.aware->hook, ask_and_fail_above);
+	suite_error(test, tree.aware);
+	flush_work(&operator.work);
+	KUNIT_EXPECT_EQ(test, operator.ret, 0);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.outcomes[PCI_RECOVERY_ABSORBED],
+			1);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 /* A child that was given up gets another chance, by a rebind. */
 static void tree_failed_child(struct kunit *test)
 {
@@ -364,6 +391,7 @@ static struct kunit_case tree_cases[] = {
 	KUNIT_CASE(tree_failed_child),
 	KUNIT_CASE(tree_child_leaves),
 	KUNIT_CASE(tree_all_gone),
+	KUNIT_CASE(tree_operator_follows),
 	{}
 };
 
