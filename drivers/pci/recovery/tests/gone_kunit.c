@@ -266,6 +266,27 @@ static void gone_in_probe_that_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_DEEP_RESET]), 0);
 }
 
+/* Nobody is told that it is over. */
+static void leave_in_last_reset(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_DEEP_RESET &&
+	    atomic_read(&fpe->calls[FAKE_DEEP_RESET]) == 2)
+		fake_gone(fpe);
+}
+
+static void gone_in_last_reset(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fake_fail(fpe, FAKE_RESET, 0, 100, -EIO);
+	fake_fail(fpe, FAKE_DEEP_RESET, 0, 100, -EIO);
+	WRITE_ONCE(fpe->hook, leave_in_last_reset);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_PERM_FAILURE]),
+			0);
+}
+
 static void gone_in_rescan(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
@@ -318,6 +339,7 @@ static struct kunit_case gone_cases[] = {
 	KUNIT_CASE(gone_in_rescan),
 	KUNIT_CASE(gone_released_frozen),
 	KUNIT_CASE(gone_nobody),
+	KUNIT_CASE(gone_in_last_reset),
 	{}
 };
 

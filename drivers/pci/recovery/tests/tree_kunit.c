@@ -296,6 +296,28 @@ static void tree_operator_joins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tree.parent->log.begins, 1);
 }
 
+/* What is permanent below is so after the parent's episode, too. */
+static void fail_above_in_freeze(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_FREEZE && atomic_read(&fpe->calls[FAKE_FREEZE]) == 1)
+		fail_above(fpe, FAKE_RESET);
+}
+
+static void tree_permanent_child(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	above = tree.parent;
+	WRITE_ONCE(tree.aware->hook, fail_above_in_freeze);
+	fake_freeze(tree.aware);
+	pci_recovery_report(&tree.aware->pe, PCI_REPORT_PERMANENT);
+	suite_wait(test, tree.aware, 2);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.outcomes[PCI_RECOVERY_ABSORBED],
+			1);
+	KUNIT_EXPECT_EQ(test, tree.aware->log.outcome, PCI_RECOVERY_FAILED);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 /* Who asks for a child whose episode gives way waits for the parent's. */
 static void ask_and_fail_above(struct fake_pe *fpe, enum fake_op op)
 {
@@ -392,6 +414,7 @@ static struct kunit_case tree_cases[] = {
 	KUNIT_CASE(tree_child_leaves),
 	KUNIT_CASE(tree_all_gone),
 	KUNIT_CASE(tree_operator_follows),
+	KUNIT_CASE(tree_permanent_child),
 	{}
 };
 
