@@ -172,9 +172,13 @@ sum_of() {
 # objects - what the overlay compiles for the chosen build, and the upstream files
 #	it edits
 objects() {
+	case $karch in
+	s390) others=x86 ;;
+	*) others=s390 ;;
+	esac
 	{
 		(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/'
 		sed -n 's/.* file in "\(.*\)c"@$/\1o/p' \
 			"$here/tools/splice/hooks.cocci" | sort -u
-	} | grep -E "^(arch/$karch|drivers)/"
+	} | grep -E "^(arch/$karch|drivers)/" | grep -v "_$others\.o$"
 }

@@ -347,10 +347,12 @@ static void log_end(struct pci_episode *ep, struct pci_dev *pdev,
 static void let_go(struct pci_episode *ep, struct pci_pe_fn *fn,
 		   enum pci_recovery_outcome outcome)
 {
-	if (outcome == PCI_RECOVERY_ABSORBED)
+	if (outcome == PCI_RECOVERY_ABSORBED) {
 		fn->dirty |= ep->resets > 0;
-	else if (ep->announced && outcome != PCI_RECOVERY_FAILED)
-		fn->dirty = fn->unbound = false;
+	} else if (ep->announced && outcome != PCI_RECOVERY_FAILED) {
+		fn->dirty = false;
+		fn->unbound = false;
+	}
 }
 
 /* Say, once each, how it ended, and let go of everything. */

@@ -93,11 +93,9 @@ static void budget_auto_off(struct kunit *test)
 	fpe->pe.auto_recover = false;
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_REFUSED);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_frozen);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_frozen);
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* The platform says: permanent.  No operator is bound by that. */
@@ -140,8 +138,7 @@ static void budget_stale(struct kunit *test)
 			 "freeze=-116\n"
 			 "end stale none\n");
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 	/* An operator does not ask because of a report. */
 	fake_fail(fpe, FAKE_FREEZE, 0, 1, -ESTALE);
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);

@@ -46,8 +46,7 @@ static void expect_usable(struct kunit *test, struct fake_pe *fpe)
 	KUNIT_EXPECT_EQ(test, fpe->log.begins, fpe->log.ends);
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* The first, second, ... call of it fails once, or for good. */

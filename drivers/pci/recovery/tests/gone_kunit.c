@@ -101,8 +101,7 @@ static void gone_published(struct kunit *test)
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_DEAD);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_perm_failure);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_perm_failure);
 	KUNIT_EXPECT_FALSE(test, fake_error(fpe));
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -ENODEV);
 	expect_successor(test, fpe);
@@ -158,8 +157,7 @@ static void gone_replaced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_RESET]), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 	expect_successor(test, fpe);
 }
 

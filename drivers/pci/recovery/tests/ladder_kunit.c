@@ -232,8 +232,7 @@ static void ladder_no_rung_holds(struct kunit *test)
 			 "deep_reset=-5\n"
 			 "perm_failure 0\n"
 			 "end failed deep\n");
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_perm_failure);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_perm_failure);
 }
 
 /* An operator gets more: rebind instead of giving up, and a rescan. */

@@ -89,7 +89,7 @@ static void step_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_EQ(test, fpe->hw, PCI_PE_HW_NORMAL);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, pdev->error_state, pci_channel_io_normal);
+	expect_channel(test, pdev, pci_channel_io_normal);
 	KUNIT_EXPECT_EQ(test, !pdev->dev.driver,
 			after->driver == FAKE_DRIVERLESS);
 }

@@ -32,8 +32,7 @@ static void storm_same_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* The device fails again when its driver goes on, and keeps saying so. */
@@ -134,8 +133,7 @@ static void storm_report_when_stale(struct kunit *test)
 	fake_idle(fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_STALE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, fpe->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* A driver that lets the device fail whenever it resumes runs out of budget. */

@@ -24,6 +24,11 @@ void suite_expect_log(struct kunit *test, struct fake_pe *fpe,
 void suite_limits(struct kunit *test, unsigned int callback_ms,
 		  unsigned int rescue_ms);
 
+/* What everyone who looks at @pdev sees; not a number, to sparse. */
+#define expect_channel(test, pdev, channel)				\
+	KUNIT_EXPECT_EQ(test, (__force u32)(pdev)->error_state,		\
+			(__force u32)(channel))
+
 /* One for each file SUITE_kunit.c */
 extern struct kunit_suite votes_suite;
 extern struct kunit_suite ladder_suite;

@@ -74,8 +74,7 @@ static void tree_publish(struct kunit *test)
 
 	tree.parent->pe.auto_recover = false;
 	suite_error(test, tree.parent);
-	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
-			pci_channel_io_frozen);
+	expect_channel(test, tree.aware->fn[0].pdev, pci_channel_io_frozen);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.unaware->pe.state),
 			PCI_PE_FROZEN);
 }
@@ -111,8 +110,7 @@ static void tree_child_gives_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_RESUME]),
 			1);
-	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, tree.aware->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* A driver that the child's episode has unbound is bound by the parent's. */
@@ -183,8 +181,8 @@ static void tree_child_is_pulled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_RESUME]),
 			1);
-	KUNIT_EXPECT_EQ(test, tree.unaware->fn[0].pdev->error_state,
-			pci_channel_io_perm_failure);
+	expect_channel(test, tree.unaware->fn[0].pdev,
+		       pci_channel_io_perm_failure);
 }
 
 /* What is behind a bridge that was given up is replaced. */
@@ -249,8 +247,7 @@ static void tree_reset_deals_with_child(struct kunit *test)
 	fake_idle(tree.aware);
 	KUNIT_EXPECT_EQ(test, tree.aware->log.begins, 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, tree.aware->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* Who asks for a child while its parent is recovered waits for that. */
@@ -359,8 +356,7 @@ static void tree_failed_child(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_PROBE]),
 			2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_LIVE);
-	KUNIT_EXPECT_EQ(test, tree.aware->fn[0].pdev->error_state,
-			pci_channel_io_normal);
+	expect_channel(test, tree.aware->fn[0].pdev, pci_channel_io_normal);
 }
 
 /* One function of several leaves: the others are recovered. */
@@ -388,8 +384,8 @@ static void tree_all_gone(struct kunit *test)
 
 	pci_recovery_gone(&tree.parent->pe, true);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->pe.state), PCI_PE_DEAD);
-	KUNIT_EXPECT_EQ(test, tree.unaware->fn[0].pdev->error_state,
-			pci_channel_io_perm_failure);
+	expect_channel(test, tree.unaware->fn[0].pdev,
+		       pci_channel_io_perm_failure);
 	KUNIT_EXPECT_FALSE(test, fake_error(tree.aware));
 	/* Something new in its place proves that the bridge is there, too. */
 	fake_fn_del(&tree.aware->fn[0]);
