@@ -128,10 +128,26 @@ set_build() {
 builds="s390x x86-debug x86-kcsan x86-plain x86-gcov"
 set_build s390x
 
-# kmake(arg...) - make in the build directory $build
+# open_build - be sure that $build can be made in: a make that was killed leaves
+#	files half-written that look up to date
+open_build() {
+	mkdir -p "$build"
+	[ ! -e "$build.making" ] || {
+		say "removing what an interrupted make left in $build"
+		find "$build" -type f -newer "$build.making" -delete
+		rm "$build.making"
+	}
+}
+
+# kmake(arg...) - make in the build directory $build, which is marked meanwhile
 kmake() {
+	[ -e "$build.making" ] || touch "$build.making"
+	made=0
 	make -C "$tree" O="$build" ARCH="$karch" CROSS_COMPILE="$cross" \
-		CC="ccache ${cross}gcc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
+		CC="ccache ${cross}gcc" HOSTCC="ccache gcc" -j"$(nproc)" "$@" ||
+		made=$?
+	rm -f "$build.making"
+	return "$made"
 }
 
 # Equal input gives equal output, and ccache sees it.
@@ -151,7 +167,7 @@ fragments() {
 
 # configure - make $build/.config; what it loses of the fragments is an error
 configure() {
-	mkdir -p "$build"
+	open_build
 	fragments | xargs cat > "$build/fragment"
 	kmake KCONFIG_ALLCONFIG="$build/fragment" allnoconfig \
 		> "$build/config.log" 2>&1 || {

@@ -22,7 +22,7 @@ trap 'rm -rf "$tmp"' EXIT
 # build(y or n) - the hooked objects, in a build directory of its own
 build() {
 	build=$cache/build/$id-off-$1
-	mkdir -p "$build"
+	open_build
 	{
 		fragments | xargs cat
 		[ "$1" = y ] || echo "CONFIG_PCI_RECOVERY=n"

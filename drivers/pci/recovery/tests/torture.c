@@ -138,6 +138,7 @@ static int pe_create(unsigned int i)
 
 	tpe->parent = shape->parent < 0 ? NULL : set + shape->parent;
 	tpe->root = tpe->parent ? tpe->parent->root : tpe;
+	tpe->seen = jiffies;
 	tpe->kept = shape->kept;
 	/* Nothing is below the last. */
 	tpe->fns = shape->fns ?: i + 1 == pes;
