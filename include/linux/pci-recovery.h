@@ -120,6 +120,7 @@ enum pci_recovery_rung {
  * enum pci_step - what an episode does
  * @PCI_STEP_FREEZE: make sure the PE is isolated
  * @PCI_STEP_ERROR_DETECTED: driver's callback
+ * @PCI_STEP_DIAGNOSE: keep what the platform can tell of the error
  * @PCI_STEP_THAW_MMIO: allow MMIO
  * @PCI_STEP_MMIO_ENABLED: driver's callback
  * @PCI_STEP_THAW_DMA: allow DMA
@@ -140,6 +141,7 @@ enum pci_recovery_rung {
 enum pci_step {
 	PCI_STEP_FREEZE,
 	PCI_STEP_ERROR_DETECTED,
+	PCI_STEP_DIAGNOSE,
 	PCI_STEP_THAW_MMIO,
 	PCI_STEP_MMIO_ENABLED,
 	PCI_STEP_THAW_DMA,
@@ -161,6 +163,39 @@ enum pci_step {
 struct pci_pe;
 
 /**
+ * enum pci_notice_kind - what a platform is told while the drivers are notified
+ * @PCI_NOTICE_BEGIN: they are about to be asked
+ * @PCI_NOTICE_SKIP: a function has no driver that is asked
+ * @PCI_NOTICE_CALL: a driver is about to be called
+ * @PCI_NOTICE_VOTE: it has answered, or it has no such callback
+ * @PCI_NOTICE_END: all were asked
+ */
+enum pci_notice_kind {
+	PCI_NOTICE_BEGIN,
+	PCI_NOTICE_SKIP,
+	PCI_NOTICE_CALL,
+	PCI_NOTICE_VOTE,
+	PCI_NOTICE_END,
+};
+
+/**
+ * struct pci_notice - what a platform is told while the drivers are notified
+ * @kind: see there
+ * @callback: which of the callbacks; PCI_STEP_PERM_FAILURE is error_detected
+ *	for those that are given up
+ * @pdev: whom it is about; NULL at beginning and end
+ * @driver: name of its driver, or NULL
+ * @vote: with PCI_NOTICE_VOTE
+ */
+struct pci_notice {
+	enum pci_notice_kind kind;
+	enum pci_step callback;
+	struct pci_dev *pdev;
+	const char *driver;
+	pci_ers_result_t vote;
+};
+
+/**
  * struct pci_pe_ops - what a platform does for the core
  *
  * Each operation is about one PE and all that are below it, and holds no policy:
@@ -171,8 +206,8 @@ struct pci_pe;
  *
  * @name: of the platform, for debugfs
  * @find: the PE that @pdev belongs to, or NULL if the platform does not manage
- *	@pdev.  Called when @pdev is added, in whatever locks that is done; may
- *	allocate.  A PE is never freed: it outlives its functions as a slot
+ *	@pdev, or not yet, see pci_recovery_add().  Called when @pdev is added,
+ *	in whatever locks that is done; may allocate.  A PE is never freed: it outlives its functions as a slot
  *	outlives its cards.
  * @lock: take the platform's own lock over configuration changes of the PE.
  *	Outermost: taken before the rescan/remove lock.  Returns -ENODEV, and
@@ -198,6 +233,15 @@ struct pci_pe;
  *	rescan/remove lock itself.
  * @report: tell the firmware how an episode ended.  Called without @lock, at
  *	the end of each.
+ * @diagnose: keep what there is to be known of the error.  Called when the
+ *	drivers know that the device is frozen, and before it is touched.  May
+ *	wait for as long as the hardware needs to get there.  Returns -EIO when
+ *	the platform finds that recovery is of no use.  Optional.
+ * @notice: what the drivers are asked and answer.  Called without @lock; with
+ *	PCI_NOTICE_CALL and PCI_NOTICE_VOTE under the rescan/remove lock and the
+ *	function's device lock.  Optional.
+ * @max_freezes: the platform's own limit of errors an hour, for PEs for which
+ *	no other was set; optional
  */
 struct pci_pe_ops {
 	const char *name;
@@ -213,6 +257,9 @@ struct pci_pe_ops {
 	int (*rescan)(struct pci_pe *pe);
 	void (*report)(struct pci_pe *pe, struct pci_dev *pdev,
 		       enum pci_recovery_outcome outcome);
+	int (*diagnose)(struct pci_pe *pe);
+	void (*notice)(struct pci_pe *pe, const struct pci_notice *notice);
+	const u32 *max_freezes;
 };
 
 /**
@@ -268,7 +315,9 @@ struct pci_recovery_watch {
  * @rung: how far it climbed
  * @duration_us: and how long it took, in microseconds
  * @auto_recover: recover by itself when an error is reported
- * @max_freezes: errors in an hour after which it is given up
+ * @max_freezes: errors in an hour after which it is given up, unless the
+ *	platform has a limit of its own
+ * @limited: @max_freezes was set for this PE, and counts
  * @freezes: errors since @freezes_since
  * @freezes_since: in seconds since boot
  * @watch: the step under way and its deadline
@@ -294,6 +343,7 @@ struct pci_pe {
 	u64 duration_us;
 	bool auto_recover;
 	u32 max_freezes;
+	bool limited;
 	u32 freezes;
 	time64_t freezes_since;
 	struct pci_recovery_watch watch;
@@ -320,6 +370,8 @@ void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent);
 struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe);
 struct pci_dev *pci_pe_get_dev(struct pci_pe *pe);
 bool pci_pe_busy(struct pci_pe *pe);
+u32 pci_pe_max_freezes(struct pci_pe *pe);
+void pci_recovery_add(struct pci_dev *pdev);
 bool pci_recovery_report(struct pci_pe *pe, enum pci_report report);
 void pci_recovery_gone(struct pci_pe *pe, bool surprise);
 void pci_recovery_release(struct pci_pe *pe);

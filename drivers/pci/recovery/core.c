@@ -127,6 +127,23 @@ const char * const pci_recovery_rungs[] = {
 
 static_assert(ARRAY_SIZE(pci_recovery_rungs) == PCI_RUNG_NR);
 
+/**
+ * pci_pe_max_freezes - how many errors in an hour a PE may have
+ * @pe: the PE
+ *
+ * Context: Any.
+ * Return: The limit: that which was written to its max_freezes, or the
+ * platform's, or the core's.
+ */
+u32 pci_pe_max_freezes(struct pci_pe *pe)
+{
+	const u32 *platform = pe->ops->max_freezes;
+
+	if (platform && !READ_ONCE(pe->limited))
+		return READ_ONCE(*platform);
+	return READ_ONCE(pe->max_freezes);
+}
+
 /* More errors in an hour than the limit?  As eeh_max_freezes. */
 static bool over_budget(struct pci_pe *pe)
 {
@@ -137,7 +154,7 @@ static bool over_budget(struct pci_pe *pe)
 		pe->freezes = 0;
 		pe->freezes_since = now;
 	}
-	return ++pe->freezes > pe->max_freezes;
+	return ++pe->freezes > pci_pe_max_freezes(pe);
 }
 
 /* End the episode without a word to the drivers; one above says its own. */
@@ -207,6 +224,8 @@ static enum pci_recovery_verdict climb(struct pci_episode *ep)
 
 	if (!ep->retry)
 		verdict = pci_recovery_notify(ep, PCI_STEP_ERROR_DETECTED);
+	if (verdict != PCI_STOP && verdict != PCI_GIVE_UP)
+		verdict = pci_recovery_diagnose(ep, verdict);
 	if (verdict == PCI_GO_ON)
 		verdict = unfinished(ep) ? PCI_RESET : pci_recovery_thaw(ep);
 	if (verdict == PCI_RESET || verdict == PCI_NO_OPINION)

@@ -20,7 +20,7 @@ static int show_pe(struct pci_pe *pe, void *data)
 		   pdev ? pe->ops->state(pe) : PCI_PE_HW_GONE, READ_ONCE(pe->running), pe->episodes,
 		   pe->failures, pci_recovery_outcomes[READ_ONCE(pe->outcome)],
 		   pci_recovery_rungs[READ_ONCE(pe->rung)], pe->freezes,
-		   pe->max_freezes, pe->auto_recover);
+		   pci_pe_max_freezes(pe), pe->auto_recover);
 	if (pci_watch_stalled(pe, stalled, sizeof(stalled)))
 		seq_printf(m, "\tstalled: %s\n", stalled);
 	pci_dev_put(pdev);

@@ -38,6 +38,11 @@ static int freeze(struct pci_episode *ep)
 	return ep->pe->ops->freeze(ep->pe);
 }
 
+static int diagnose(struct pci_episode *ep)
+{
+	return ep->pe->ops->diagnose(ep->pe);
+}
+
 static int thaw_mmio(struct pci_episode *ep)
 {
 	return ep->pe->ops->thaw_mmio(ep->pe);
@@ -108,6 +113,22 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 			pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
 	}
 	return PCI_GO_ON;
+}
+
+/* The last look at the device as it failed; @verdict, if there is a point in it. */
+enum pci_recovery_verdict
+pci_recovery_diagnose(struct pci_episode *ep, enum pci_recovery_verdict verdict)
+{
+	if (!ep->pe->ops->diagnose)
+		return verdict;
+	switch (pci_recovery_locked(ep, PCI_STEP_DIAGNOSE, diagnose)) {
+	case 0:
+		return verdict;
+	case -ENODEV:
+		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	default:
+		return PCI_GIVE_UP;
+	}
 }
 
 /*

@@ -67,6 +67,23 @@ static bool aware(struct pci_pe_fn *fn)
 	return handlers(fn) && handlers(fn)->error_detected;
 }
 
+/* Tell the platform; @fn is NULL at the beginning and the end. */
+static void notice(struct pci_episode *ep, enum pci_notice_kind kind,
+		   struct pci_pe_fn *fn, enum pci_step callback,
+		   pci_ers_result_t vote)
+{
+	struct pci_notice notice = {
+		.kind = kind,
+		.callback = callback,
+		.pdev = fn ? fn->pdev : NULL,
+		.driver = fn && fn->driver ? fn->driver_name : NULL,
+		.vote = vote,
+	};
+
+	if (ep->pe->ops->notice)
+		ep->pe->ops->notice(ep->pe, &notice);
+}
+
 /* The driver that an episode deals with; nobody else may bind meanwhile. */
 static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
@@ -104,6 +121,11 @@ enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 	/* The drivers were told that it is over, they expect no callback. */
 	ep->retry = pci_pe_state(ep->pe) == PCI_PE_FAILED;
 	for_each_fn(ep, fn) {
+		/* One below that is in the hands of somebody else. */
+		if (fn->pe != ep->pe && fn->pe->ops->refuse(fn->pe)) {
+			fn->plan = PCI_FN_LEFT;
+			continue;
+		}
 		switch (survey_fn(ep, fn)) {
 		case -EBUSY:
 			return pci_recovery_stop(ep, PCI_RECOVERY_REFUSED);
@@ -151,7 +173,7 @@ static pci_ers_result_t call(struct pci_pe_fn *fn, enum pci_step callback)
 		return h->slot_reset(fn->pdev);
 	default:
 		h->resume(fn->pdev);
-		return PCI_ERS_RESULT_RECOVERED;
+		return PCI_ERS_RESULT_NONE;
 	}
 }
 
@@ -184,11 +206,14 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 			pci_running_restore(fn);
 			pci_step_end(ep, fn, PCI_STEP_RESTORE, begin, 0);
 		}
+		notice(ep, PCI_NOTICE_VOTE, fn, callback, PCI_ERS_RESULT_NONE);
 		return PCI_GO_ON;
 	}
+	notice(ep, PCI_NOTICE_CALL, fn, callback, PCI_ERS_RESULT_NONE);
 	begin = pci_step_begin(ep, fn, callback);
 	vote = call(fn, callback);
 	pci_step_end(ep, fn, callback, begin, 0);
+	notice(ep, PCI_NOTICE_VOTE, fn, callback, vote);
 	if (callback == PCI_STEP_RESUME || callback == PCI_STEP_PERM_FAILURE)
 		return PCI_GO_ON;
 	trace_pci_recovery_vote(ep->id, pci_name(fn->pdev), fn->driver_name,
@@ -202,8 +227,10 @@ static enum pci_recovery_verdict notify_fn(struct pci_episode *ep,
 {
 	enum pci_recovery_verdict verdict;
 
-	if (fn->plan != PCI_FN_KEEP)
+	if (fn->plan != PCI_FN_KEEP) {
+		notice(ep, PCI_NOTICE_SKIP, fn, callback, PCI_ERS_RESULT_NONE);
 		return PCI_NO_OPINION;
+	}
 	if (pci_fn_lock(ep, fn))
 		return PCI_STOP;
 	verdict = call_driver(ep, fn, callback);
@@ -244,6 +271,7 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 
 	if (callback == PCI_STEP_SLOT_RESET || callback == PCI_STEP_RESUME)
 		pci_recovery_refrozen(ep);
+	notice(ep, PCI_NOTICE_BEGIN, NULL, callback, PCI_ERS_RESULT_NONE);
 	for_each_fn(ep, fn) {
 		fn->verdict = notify_fn(ep, fn, callback);
 		if (fn->verdict == PCI_STOP)
@@ -256,6 +284,7 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 		    fn->plan == PCI_FN_KEEP && fn->verdict == PCI_NO_OPINION)
 			fn->plan = PCI_FN_REBIND;
 	}
+	notice(ep, PCI_NOTICE_END, NULL, callback, PCI_ERS_RESULT_NONE);
 	if (!stay || pci_episode_over(ep))
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	if (merged == PCI_GIVE_UP && callback != PCI_STEP_SLOT_RESET)
@@ -272,6 +301,9 @@ bool pci_recovery_tell_failed(struct pci_episode *ep)
 	for_each_fn(ep, fn) {
 		if (fn->plan != PCI_FN_FAIL)
 			continue;
+		if (!failed)
+			notice(ep, PCI_NOTICE_BEGIN, NULL,
+			       PCI_STEP_PERM_FAILURE, PCI_ERS_RESULT_NONE);
 		failed = true;
 		pci_dev_set_io_state(fn->pdev, pci_channel_io_perm_failure);
 		if (!fn->driver || fn->unbound || pci_fn_lock(ep, fn))
@@ -279,5 +311,8 @@ bool pci_recovery_tell_failed(struct pci_episode *ep)
 		call_driver(ep, fn, PCI_STEP_PERM_FAILURE);
 		pci_fn_unlock(ep, fn);
 	}
+	if (failed)
+		notice(ep, PCI_NOTICE_END, NULL, PCI_STEP_PERM_FAILURE,
+		       PCI_ERS_RESULT_NONE);
 	return failed;
 }

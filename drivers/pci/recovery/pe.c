@@ -204,7 +204,16 @@ static void fn_first(struct pci_pe *pe)
 	}
 }
 
-static void fn_add(struct pci_dev *pdev)
+/**
+ * pci_recovery_add - a platform found the PE of a function
+ * @pdev: the function
+ *
+ * For platforms that know the PE of a function only some time after it was
+ * added to the bus: they return NULL from their find() until then.
+ *
+ * Context: Process context, before a driver binds to @pdev.
+ */
+void pci_recovery_add(struct pci_dev *pdev)
 {
 	struct pci_pe *pe = pe_find(pdev);
 	struct pci_pe_fn *fn;
@@ -291,7 +300,7 @@ static int pe_notify(struct notifier_block *nb, unsigned long action,
 
 	switch (action) {
 	case BUS_NOTIFY_ADD_DEVICE:
-		fn_add(pdev);
+		pci_recovery_add(pdev);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:
 		fn = pci_fn_find(pdev);

@@ -264,6 +264,8 @@ int pci_recovery_locked(struct pci_episode *ep, enum pci_step step,
 			int (*op)(struct pci_episode *ep));
 enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep);
+enum pci_recovery_verdict
+pci_recovery_diagnose(struct pci_episode *ep, enum pci_recovery_verdict verdict);
 enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep);
 int pci_recovery_revive(struct pci_episode *ep);
 bool pci_recovery_refrozen(struct pci_episode *ep);

@@ -77,7 +77,7 @@ recovery_show(last_outcome, "%s", pci_recovery_outcomes[READ_ONCE(pe->outcome)])
 recovery_show(last_rung, "%s", pci_recovery_rungs[READ_ONCE(pe->rung)])
 recovery_show(last_duration_us, "%llu", READ_ONCE(pe->duration_us))
 recovery_show(auto_recover, "%d", READ_ONCE(pe->auto_recover))
-recovery_show(max_freezes, "%u", READ_ONCE(pe->max_freezes))
+recovery_show(max_freezes, "%u", pci_pe_max_freezes(pe))
 
 static ssize_t stalled_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
@@ -123,6 +123,7 @@ static ssize_t max_freezes_store(struct device *dev,
 	if (!pe)
 		return -ENODEV;
 	WRITE_ONCE(pe->max_freezes, max);
+	WRITE_ONCE(pe->limited, true);
 	return count;
 }
 

@@ -12,6 +12,7 @@
 #define PCI_RECOVERY_STEPS						\
 	EM(PCI_STEP_FREEZE,		"freeze")			\
 	EM(PCI_STEP_ERROR_DETECTED,	"error_detected")		\
+	EM(PCI_STEP_DIAGNOSE,		"diagnose")			\
 	EM(PCI_STEP_THAW_MMIO,		"thaw_mmio")			\
 	EM(PCI_STEP_MMIO_ENABLED,	"mmio_enabled")			\
 	EM(PCI_STEP_THAW_DMA,		"thaw_dma")			\

@@ -28,6 +28,7 @@ static const struct {
 } steps[] = {
 	[PCI_STEP_FREEZE]		= { "freeze", true },
 	[PCI_STEP_ERROR_DETECTED]	= { "error_detected" },
+	[PCI_STEP_DIAGNOSE]		= { "diagnose", true },
 	[PCI_STEP_THAW_MMIO]		= { "thaw_mmio", true },
 	[PCI_STEP_MMIO_ENABLED]		= { "mmio_enabled" },
 	[PCI_STEP_THAW_DMA]		= { "thaw_dma", true },
