@@ -25,7 +25,7 @@ help:
 	@echo 'make distclean  remove everything that was built or downloaded'
 	@echo
 	@echo 'B=x86-debug  for test, shell and kernel: only this build of the kernel, one of'
-	@echo '             s390x, x86-debug, x86-kcsan, x86-plain and x86-gcov'
+	@echo '             s390x, ppc64le, x86-debug, x86-kcsan, x86-plain and x86-gcov'
 	@echo 'LINUX=$(LINUX)    the kernel: a version that Debian has, or the path of a tree'
 	@echo 'PCI_RECOVERY_CACHE=$(PCI_RECOVERY_CACHE)'
 

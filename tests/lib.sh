@@ -113,9 +113,16 @@ set_build() {
 		image=arch/x86/boot/bzImage
 		configs="tests/configs/x86.config tests/configs/kunit.config"
 		;;
+	ppc64le)
+		karch=powerpc debian=ppc64el
+		cross=powerpc64le-linux-gnu-
+		image=vmlinux
+		configs="tests/configs/ppc64le.config
+			tests/configs/debug.config tests/configs/kunit.config"
+		;;
 	esac
 	case $1 in
-	s390x | x86-plain) ;;
+	s390x | x86-plain | ppc64le) ;;
 	x86-debug)
 		configs="$configs tests/configs/debug.config
 			tests/configs/x86-debug.config" ;;
@@ -125,7 +132,7 @@ set_build() {
 		die "no build $1, only $builds" ;;
 	esac
 }
-builds="s390x x86-debug x86-kcsan x86-plain x86-gcov"
+builds="s390x x86-debug x86-kcsan x86-plain x86-gcov ppc64le"
 set_build s390x
 
 # open_build - be sure that $build can be made in: a make that was killed leaves
@@ -189,12 +196,13 @@ sum_of() {
 #	it edits
 objects() {
 	case $karch in
-	s390) others=x86 ;;
-	*) others=s390 ;;
+	s390) others='powerpc|x86' ;;
+	powerpc) others='s390|x86' ;;
+	*) others='powerpc|s390' ;;
 	esac
 	{
 		(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/'
 		sed -n 's/.* file in "\(.*\)c"@$/\1o/p' \
 			"$here/tools/splice/hooks.cocci" | sort -u
-	} | grep -E "^(arch/$karch|drivers)/" | grep -v "_$others\.o$"
+	} | grep -E "^(arch/$karch|drivers)/" | grep -vE "_($others)\.o$"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machines that tests/vm has QEMU emulate, by architecture."""
+"""The machines that tests/vm has QEMU emulate."""
 import fcntl
 import os
 import re
@@ -29,38 +29,58 @@ def has_kvm():
         os.close(kvm)
 
 
+# What there is to break, at the end the function itself.
+PCI = ",iommu_platform=on,disable-legacy=on"
+VIRTIO = {
+    "n0": ["-netdev", "user,id=u0,restrict=on",
+           "-device", "virtio-net-pci,id=n0,netdev=u0" + PCI],
+    "n1": ["-netdev", "user,id=u1,restrict=on,net=10.0.3.0/24",
+           "-device", "virtio-net-pci,id=n1,netdev=u1" + PCI],
+    "r0": ["-object", "rng-random,id=o0,filename=/dev/urandom",
+           "-device", "virtio-rng-pci,id=r0,rng=o0" + PCI],
+    "r1": ["-object", "rng-random,id=o1,filename=/dev/urandom",
+           "-device", "virtio-rng-pci,id=r1,rng=o1" + PCI],
+    "b0": ["-blockdev", "file,node-name=d0,filename={tmp}/b0",
+           "-device", "virtio-blk-pci,id=b0,drive=d0" + PCI],
+    "b1": ["-blockdev", "file,node-name=d1,filename={tmp}/b1",
+           "-device", "virtio-blk-pci,id=b1,drive=d1" + PCI],
+}
+# With drivers that have error handlers.
+AWARE = {
+    "v0": ["-blockdev", "file,node-name=d2,filename={tmp}/v0",
+           "-device", "nvme,id=v0,serial=v0,drive=d2"],
+    "e0": ["-netdev", "user,id=u2,restrict=on,net=10.0.4.0/24",
+           "-device", "e1000e,id=e0,netdev=u2,romfile="],
+}
+
+
+def function(name, options, tmp):
+    """QEMU's OPTIONS for the function NAME, whose disk is made if it has one."""
+    options = [option.format(tmp=tmp) for option in options]
+    if options[0] == "-blockdev":
+        with open(f"{tmp}/{name}", "wb") as disk:
+            disk.truncate(16 << 20)
+    return options
+
+
 class S390x:
     """zPCI as QEMU emulates it, with functions to break."""
 
     qemu = "qemu-system-s390x"
-    options = ["-M", "s390-ccw-virtio", "-cpu", "max", "-accel", "tcg",
+    options = ["-nodefaults",
+               "-M", "s390-ccw-virtio", "-cpu", "max", "-accel", "tcg",
                "-global", "virtio-net-pci.romfile="]
     append = ["console=ttysclp0"]
     memory = 512
     slow = 1
-
     # Functions get zPCI uid and fid 1, 2, 3... in the order of --devices.
-    pci = ",iommu_platform=on,disable-legacy=on"
-    devices = {
-        "n0": ["-netdev", "user,id=u0,restrict=on",
-               "-device", "virtio-net-pci,id=n0,netdev=u0" + pci],
-        "n1": ["-netdev", "user,id=u1,restrict=on,net=10.0.3.0/24",
-               "-device", "virtio-net-pci,id=n1,netdev=u1" + pci],
-        "r0": ["-object", "rng-random,id=o0,filename=/dev/urandom",
-               "-device", "virtio-rng-pci,id=r0,rng=o0" + pci],
-        "r1": ["-object", "rng-random,id=o1,filename=/dev/urandom",
-               "-device", "virtio-rng-pci,id=r1,rng=o1" + pci],
-        "b0": ["-blockdev", "file,node-name=d0,filename={tmp}/b0",
-               "-device", "virtio-blk-pci,id=b0,drive=d0" + pci],
-        "b1": ["-blockdev", "file,node-name=d1,filename={tmp}/b1",
-               "-device", "virtio-blk-pci,id=b1,drive=d1" + pci],
-    }
+    devices = VIRTIO
 
     # The result port.  On PCI too, far away from the others, since with
     # virtio-ccw a kernel with lock debugging takes 4 s longer to boot: it looks
     # at all 262144 subchannels.
     port = ["-device", "zpci,uid=65280,fid=65280,target=serial",
-            "-device", "virtio-serial-pci,id=serial" + pci]
+            "-device", "virtio-serial-pci,id=serial" + PCI]
 
     def smp(self, cpus):
         """The processors, as QEMU wants to know."""
@@ -68,11 +88,8 @@ class S390x:
 
     def device(self, name, number, tmp):
         """QEMU's options for the device NAME, the NUMBERth one."""
-        if name.startswith("b"):
-            with open(f"{tmp}/{name}", "wb") as disk:
-                disk.truncate(16 << 20)
         return (["-device", f"zpci,uid={number},fid={number},target={name}"]
-                + [arg.format(tmp=tmp) for arg in self.devices[name]])
+                + function(name, self.devices[name], tmp))
 
 
 class X86:
@@ -90,14 +107,14 @@ class X86:
     def __init__(self):
         self.kvm = has_kvm()
         self.slow = 1 if self.kvm else 5
-        self.options = ["-M", "q35", "-cpu", "max",
+        self.options = ["-nodefaults", "-M", "q35", "-cpu", "max",
                         "-accel", "kvm" if self.kvm else "tcg"]
 
     def count_instructions(self):
         """One nanosecond for each, whatever else the host does meanwhile."""
         self.kvm = False
         self.slow = 5
-        self.options = ["-M", "q35", "-cpu", "max",
+        self.options = ["-nodefaults", "-M", "q35", "-cpu", "max",
                         "-accel", "tcg,thread=single",
                         "-icount", "shift=0,sleep=off"]
 
@@ -106,6 +123,65 @@ class X86:
         return f"{cpus},sockets={cpus}"
 
 
-def machine(build):
+class Pseries:
+    """A POWER9 partition, each function in a host bridge, and PE, of its own."""
+
+    qemu = "qemu-system-ppc64"
+    # Without firmware that has a prompt, and without protection from attacks
+    # that emulation cannot give.  With an environment for the firmware QEMU
+    # formats the NVRAM, or the kernel would warn.
+    options = ["-nodefaults", "-M", "pseries,x-vof=on,cap-cfpc=broken,"
+               "cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
+               "-cpu", "power9", "-accel", "tcg",
+               "-prom-env", "auto-boot?=true",
+               "-global", "virtio-net-pci.romfile="]
+    append = ["console=hvc0", "panic=-1"]
+    memory = 1024
+    slow = 1
+
+    # Host bridges are 1, 2, 3... in the order of --devices, the one with the
+    # result port is 0.  That is what the domain is in the guest, too.
+    devices = VIRTIO | AWARE
+    port = ["-device", "virtio-serial-pci,id=serial,bus=pci.0" + PCI]
+
+    def smp(self, cpus):
+        """The processors, as QEMU wants to know."""
+        return str(cpus)
+
+    def device(self, name, number, tmp):
+        """QEMU's options for the device NAME, the NUMBERth one."""
+        options = function(name, self.devices[name], tmp)
+        options[-1] += f",bus=phb{number}.0"
+        return ["-device", f"spapr-pci-host-bridge,index={number},"
+                f"id=phb{number}"] + options
+
+
+class Powernv9(Pseries):
+    """A POWER9 without hypervisor, whose EEH knows no errors by itself."""
+
+    # With defaults: they are its root ports and what powers it off.
+    options = ["-M", "powernv9", "-accel", "tcg", "-net", "none",
+               "-global", "virtio-net-pci.romfile="]
+    memory = 2048
+
+    # It has six host bridges, the last is for the result port.
+    devices = {name: Pseries.devices[name]
+               for name in ["n0", "r0", "b0", "v0", "e0"]}
+    port = ["-device", "virtio-serial-pci,id=serial,bus=pcie.5" + PCI]
+
+    def device(self, name, number, tmp):
+        """QEMU's options for the device NAME, the NUMBERth one."""
+        options = function(name, self.devices[name], tmp)
+        options[-1] += f",bus=pcie.{number - 1}"
+        return options
+
+
+# The first one of an architecture is what its tests have if they do not choose.
+MACHINES = {"s390x": {"s390x": S390x}, "x86": {"x86": X86},
+            "ppc64le": {"pseries": Pseries, "powernv9": Powernv9}}
+
+
+def machine(build, name=None):
     """The machine for a build of the kernel, see set_build in lib.sh."""
-    return {"s390x": S390x, "x86": X86}[build.split("-")[0]]()
+    machines = MACHINES[build.split("-")[0]]
+    return machines[name or next(iter(machines))]()
