@@ -367,6 +367,7 @@ int pci_recovery_register(const struct pci_pe_ops *ops);
 void pci_pe_init(struct pci_pe *pe, const struct pci_pe_ops *ops,
 		 const char *fmt, ...) __printf(3, 4);
 void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent);
+struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root);
 struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe);
 struct pci_dev *pci_pe_get_dev(struct pci_pe *pe);
 bool pci_pe_busy(struct pci_pe *pe);

@@ -53,3 +53,96 @@ statement none, first;
 @@
  #include <linux/pci.h>
 +#include <asm/pci_recovery.h>
+
+// EEH found a frozen PE, in any context, maybe that of an interrupt handler.
+// Below this, upstream allocates an event, and loses it when memory is short.
+// Held here: nothing.
+@send depends on file in "arch/powerpc/kernel/eeh_event.c"@
+identifier pe, event;
+expression memory;
+@@
+ __eeh_send_failure_event(struct eeh_pe *pe)
+ {
+ ...
++if (eeh_recovery_send(pe))
++	return 0;
+ event = memory;
+ ...
+ }
+
+// eehd asks powernv's firmware what failed.  Held here: the rescan/remove lock
+// while it asks, nothing when it hands over a PE.
+@next depends on file in "arch/powerpc/kernel/eeh_driver.c"@
+expression pe;
+@@
+ eeh_handle_special_event(...)
+ {
+ <+...
+(
+-eeh_ops->next_error(pe)
++eeh_recovery_next_error(pe)
+|
+-eeh_handle_normal_event(pe)
++eeh_recovery_handle(pe, eeh_handle_normal_event)
+)
+ ...+>
+ }
+
+// EEH does not need a PE any more that its recovery kept.  Held here: the
+// rescan/remove lock.
+@cleanup depends on file in "arch/powerpc/kernel/eeh_driver.c"@
+expression pe;
+@@
+ eeh_pe_cleanup(...)
+ {
+ <+...
+-kfree(pe)
++eeh_recovery_free(pe)
+ ...+>
+ }
+
+// EEH does not need a PE any more, whose last function left.  Held here: as
+// above.
+@remove depends on file in "arch/powerpc/kernel/eeh_pe.c"@
+expression pe;
+@@
+ eeh_pe_tree_remove(...)
+ {
+ <+...
+-kfree(pe)
++eeh_recovery_free(pe)
+ ...+>
+ }
+
+// A function got its PE.  Held here: the rescan/remove lock, unless at boot.
+@probe depends on file in "arch/powerpc/kernel/eeh.c"@
+expression dev;
+@@
+ eeh_probe_device(...)
+ {
+ ...
+ eeh_sysfs_add_device(dev);
++eeh_recovery_add(dev);
+ }
+
+// The waits around a reset.  Held here: nothing.
+@wait depends on file in "arch/powerpc/platforms/pseries/eeh_pseries.c"@
+identifier phb, addr, option;
+@@
+ pseries_eeh_phb_reset(struct pci_controller *phb, int addr, int option)
+ {
+ <+...
+(
+-msleep(EEH_PE_RST_HOLD_TIME)
++eeh_recovery_hold(phb, addr)
+|
+-msleep(EEH_PE_RST_SETTLE_TIME)
++eeh_recovery_settle(phb, addr)
+)
+ ...+>
+ }
+
+@depends on send || next || cleanup || remove || probe || wait@
+@@
+ #include <linux/pci.h>
++#include <asm/eeh_recovery.h>

@@ -190,11 +190,32 @@ static enum pci_recovery_verdict driver_changed(struct pci_pe_fn *fn,
 	return fn->driver || pci_stash_restore(fn) ? PCI_RESET : PCI_NO_OPINION;
 }
 
+/*
+ * A driver may begin in a callback what it ends in another thread: nvme of 6.12
+ * freezes its queues in error_detected.  Lockdep would take that for locks that
+ * the worker holds, for ever.
+ */
+#ifdef CONFIG_LOCKDEP
+static void forget_locks(int depth)
+{
+	struct held_lock *held = current->held_locks;
+
+	while (current->lockdep_depth > depth)
+		lock_release(held[current->lockdep_depth - 1].instance,
+			     _THIS_IP_);
+}
+#define LOCK_DEPTH	(current->lockdep_depth)
+#else
+static void forget_locks(int depth) { }
+#define LOCK_DEPTH	0
+#endif
+
 /* Call one driver, if it is still the same and wants to be called. */
 static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 					     struct pci_pe_fn *fn,
 					     enum pci_step callback)
 {
+	int depth = LOCK_DEPTH;
 	pci_ers_result_t vote;
 	ktime_t begin;
 
@@ -212,6 +233,7 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 	notice(ep, PCI_NOTICE_CALL, fn, callback, PCI_ERS_RESULT_NONE);
 	begin = pci_step_begin(ep, fn, callback);
 	vote = call(fn, callback);
+	forget_locks(depth);
 	pci_step_end(ep, fn, callback, begin, 0);
 	notice(ep, PCI_NOTICE_VOTE, fn, callback, vote);
 	if (callback == PCI_STEP_RESUME || callback == PCI_STEP_PERM_FAILURE)

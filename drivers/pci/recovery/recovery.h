@@ -201,7 +201,6 @@ static inline bool pci_episode_over(struct pci_episode *ep)
 
 /* tree.c: PEs above and below, and what is true of all of them */
 extern spinlock_t pci_tree_lock;
-struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root);
 bool pci_pe_move(struct pci_pe *pe, enum pci_pe_state to);
 bool pci_tree_move(struct pci_pe *root, enum pci_pe_state to);
 void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel);

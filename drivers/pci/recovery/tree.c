@@ -44,7 +44,15 @@ void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent)
 }
 EXPORT_SYMBOL_GPL(pci_pe_set_parent);
 
-/* The PE that follows @pe in the tree that begins with @root.  Under RCU. */
+/**
+ * pci_pe_next - go through a PE and those below it
+ * @pe: where to go on; begin with @root
+ * @root: the PE
+ *
+ * Context: Any, inside an RCU read-side section.
+ * Return: The PE that follows @pe, which comes before those below it, or NULL
+ * after the last.
+ */
 struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root)
 {
 	struct pci_pe *next;

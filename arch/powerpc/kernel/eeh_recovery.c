@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * EEH back end of the PCI error recovery core: the operations.
+ *
+ * See the PAPR (LoPAR), chapter "Enhanced I/O Error Handling", for the states
+ * of a PE, and Documentation/arch/powerpc/eeh-recovery.rst.
+ *
+ * EEH has no lock of its own over a PE.  Its lists of functions change under the
+ * rescan/remove lock, so that is taken to go through them, for a moment, by
+ * operations that the watchdog does not call: the window may hold it then.
+ */
+
+#include <linux/pci.h>
+#include <linux/pci_hotplug.h>
+
+#include <asm/eeh_recovery.h>
+#include <asm/pci-bridge.h>
+#include <asm/ppc-pci.h>
+
+#define CREATE_TRACE_POINTS
+#include <asm/trace/eeh_recovery.h>
+
+#include "eeh_recovery.h"
+
+/* The longest that firmware may take to say what the state of a PE is, in ms. */
+#define MAX_WAIT_FOR_STATE	(300 * 1000)
+
+static const struct pci_pe_ops eeh_rpe_ops;
+
+static struct pci_pe *op_find(struct pci_dev *pdev)
+{
+	struct eeh_dev *edev = pci_dev_to_eeh_dev(pdev);
+	struct eeh_rpe *rpe;
+
+	if (!edev || !edev->pe)
+		return NULL;
+	rpe = eeh_rpe_attach(edev->pe, &eeh_rpe_ops);
+	return rpe ? &rpe->pe : NULL;
+}
+
+/* So that the other operations can rely on it. */
+static int op_lock(struct pci_pe *pe)
+{
+	return eeh_rpe_get(to_eeh_rpe(pe)) ? 0 : -ENODEV;
+}
+
+static void op_unlock(struct pci_pe *pe)
+{
+	eeh_rpe_put(to_eeh_rpe(pe));
+}
+
+/* Is there a card in the slot of @edev?  Its attention indicator goes on. */
+static void check_presence(struct eeh_dev *edev, void *present)
+{
+	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
+	const struct hotplug_slot_ops *ops = NULL;
+	struct pci_slot *slot;
+	u8 status = 1;
+
+	if (!pdev)
+		return;
+	slot = pdev->slot;
+	if (slot && slot->hotplug)
+		ops = slot->hotplug->ops;
+	if (ops && ops->get_adapter_status) {
+		if (ops->set_attention_status)
+			ops->set_attention_status(slot->hotplug, 1);
+		if (ops->get_adapter_status(slot->hotplug, &status))
+			status = 1;
+	}
+	if (status)
+		*(bool *)present = true;
+}
+
+static void clear_attention(struct eeh_dev *edev, void *data)
+{
+	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
+	const struct hotplug_slot_ops *ops = NULL;
+
+	if (pdev && pdev->slot && pdev->slot->hotplug)
+		ops = pdev->slot->hotplug->ops;
+	if (ops && ops->set_attention_status)
+		ops->set_attention_status(pdev->slot->hotplug, 0);
+}
+
+/*
+ * Firmware isolated the PE, and detection has marked it so, unless somebody
+ * asked for a recovery without an error.
+ */
+static int op_freeze(struct pci_pe *pe)
+{
+	struct eeh_rpe *rpe = to_eeh_rpe(pe);
+	struct eeh_pe *epe = rpe->epe;
+	bool present = false;
+	unsigned long flags;
+
+	if (!epe)
+		return -ENODEV;
+	rpe->attempts = 0;
+	trace_eeh_recovery_event(epe->phb->global_number, epe->addr,
+				 eeh_ops->get_state(epe, NULL));
+	if (eeh_pe_passed(epe))
+		return 0;
+
+	pci_lock_rescan_remove();
+	eeh_pe_dev_traverse(epe, check_presence, &present);
+	if (present)
+		eeh_log_freeze(epe);
+	eeh_serialize_lock(&flags);
+	eeh_pe_mark_isolated(epe);
+	eeh_serialize_unlock(flags);
+	pci_unlock_rescan_remove();
+
+	eeh_rpe_mark(pe, EEH_PE_RECOVERING);
+	if (present)
+		return 0;
+	pr_warn("EEH: Frozen PHB#%x-PE#%x is empty!\n",
+		epe->phb->global_number, epe->addr);
+	return -EIO;
+}
+
+/* Firmware takes its time after an error, and its log is read before a reset. */
+static int op_diagnose(struct pci_pe *pe)
+{
+	struct eeh_pe *epe = to_eeh_rpe(pe)->epe;
+	int state;
+
+	if (!epe)
+		return -ENODEV;
+	state = eeh_wait_state(epe, MAX_WAIT_FOR_STATE);
+	if (state < 0 || state == EEH_STATE_NOT_SUPPORT) {
+		pr_warn("EEH: Permanent failure\n");
+		return -EIO;
+	}
+	pr_info("EEH: Collect temporary log\n");
+	pci_lock_rescan_remove();
+	eeh_slot_error_detail(epe, EEH_LOG_TEMP);
+	pci_unlock_rescan_remove();
+	return 0;
+}
+
+static int thaw_mmio(struct eeh_pe *epe)
+{
+	return eeh_pci_enable(epe, EEH_OPT_THAW_MMIO) ? -EIO : 0;
+}
+
+static int op_thaw_mmio(struct pci_pe *pe)
+{
+	struct eeh_pe *epe = eeh_rpe_get(to_eeh_rpe(pe));
+	int ret = -EIO;
+
+	if (!epe)
+		return -ENODEV;
+	/* What is logged on a PHB is a fence, which takes a reset. */
+	if (!(epe->type & EEH_PE_PHB)) {
+		pr_info("EEH: Enable I/O for affected devices\n");
+		ret = eeh_rpe_for_each(pe, thaw_mmio);
+	}
+	eeh_rpe_put(to_eeh_rpe(pe));
+	return ret;
+}
+
+static int thaw_dma(struct eeh_pe *epe)
+{
+	return eeh_pci_enable(epe, EEH_OPT_THAW_DMA) ? -EIO : 0;
+}
+
+static int op_thaw_dma(struct pci_pe *pe)
+{
+	int ret;
+
+	pr_info("EEH: Enabled DMA for affected devices\n");
+	ret = eeh_rpe_for_each(pe, thaw_dma);
+	if (!ret)
+		eeh_rpe_clear(pe, EEH_PE_ISOLATED);
+	return ret;
+}
+
+static enum pci_pe_hw_state hw_state(struct eeh_pe *epe)
+{
+	int state;
+
+	/* Firmware of pseries knows nothing of it. */
+	if (epe->type & EEH_PE_PHB && eeh_has_flag(EEH_PROBE_MODE_DEVTREE))
+		return PCI_PE_HW_NORMAL;
+	state = eeh_ops->get_state(epe, NULL);
+	if (state < 0 || state == EEH_STATE_NOT_SUPPORT)
+		return PCI_PE_HW_GONE;
+	if (state & EEH_STATE_RESET_ACTIVE)
+		return PCI_PE_HW_DISABLED;
+	if (eeh_state_active(state))
+		return PCI_PE_HW_NORMAL;
+	if (state & EEH_STATE_MMIO_ENABLED)
+		return PCI_PE_HW_MMIO;
+	return PCI_PE_HW_FROZEN;
+}
+
+/* Further from working: what eeh_rpe_for_each() is to stop at. */
+static int is_frozen(struct eeh_pe *epe)
+{
+	return hw_state(epe) == PCI_PE_HW_FROZEN;
+}
+
+static int is_mmio(struct eeh_pe *epe)
+{
+	return hw_state(epe) == PCI_PE_HW_MMIO;
+}
+
+static enum pci_pe_hw_state op_state(struct pci_pe *pe)
+{
+	struct eeh_pe *epe = eeh_rpe_get(to_eeh_rpe(pe));
+	enum pci_pe_hw_state hw;
+
+	if (!epe)
+		return PCI_PE_HW_GONE;
+	hw = hw_state(epe);
+	eeh_rpe_put(to_eeh_rpe(pe));
+	if (hw != PCI_PE_HW_NORMAL && hw != PCI_PE_HW_MMIO)
+		return hw;
+	if (eeh_rpe_for_each(pe, is_frozen))
+		return PCI_PE_HW_FROZEN;
+	return eeh_rpe_for_each(pe, is_mmio) ? PCI_PE_HW_MMIO : hw;
+}
+
+/* In the hands of a guest, which is to recover it itself. */
+static bool op_refuse(struct pci_pe *pe)
+{
+	struct eeh_pe *epe = eeh_rpe_get(to_eeh_rpe(pe));
+	bool passed;
+
+	if (!epe)
+		return false;
+	passed = eeh_pe_passed(epe);
+	eeh_rpe_put(to_eeh_rpe(pe));
+	return passed;
+}
+
+static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
+		      enum pci_recovery_outcome outcome)
+{
+	struct eeh_rpe *rpe = to_eeh_rpe(pe);
+	struct eeh_pe *epe;
+
+	/* That of the PE above goes on. */
+	if (outcome == PCI_RECOVERY_ABSORBED)
+		return;
+	eeh_rpe_clear(pe, EEH_PE_RECOVERING);
+	epe = eeh_rpe_get(rpe);
+	if (!epe)
+		return;
+	if (outcome == PCI_RECOVERY_RECOVERED) {
+		pr_info("EEH: Recovery successful.\n");
+		pci_lock_rescan_remove();
+		eeh_pe_dev_traverse(epe, clear_attention, NULL);
+		pci_unlock_rescan_remove();
+	} else if (outcome != PCI_RECOVERY_FAILED &&
+		   op_state(pe) == PCI_PE_HW_NORMAL) {
+		eeh_rpe_clear(pe, EEH_PE_ISOLATED);
+	}
+	eeh_rpe_put(rpe);
+	queue_work(system_unbound_wq, &rpe->tidy);
+}
+
+static const struct pci_pe_ops eeh_rpe_ops = {
+	.name		= "eeh",
+	.find		= op_find,
+	.lock		= op_lock,
+	.unlock		= op_unlock,
+	.freeze		= op_freeze,
+	.diagnose	= op_diagnose,
+	.thaw_mmio	= op_thaw_mmio,
+	.thaw_dma	= op_thaw_dma,
+	.reset		= eeh_rpe_reset,
+	.state		= op_state,
+	.refuse		= op_refuse,
+	.rescan		= eeh_rpe_rescan,
+	.report		= op_report,
+	.notice		= eeh_log_notice,
+	.max_freezes	= &eeh_max_freezes,
+};
+
+static int __init eeh_recovery_init(void)
+{
+	return pci_recovery_register(&eeh_rpe_ops);
+}
+arch_initcall(eeh_recovery_init);
