@@ -17,6 +17,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+struct dentry;
 struct device;
 struct device_attribute;
 struct pci_episode;
@@ -360,6 +361,21 @@ enum pci_report {
 	PCI_REPORT_UNSURE,
 	PCI_REPORT_PERMANENT,
 };
+
+/**
+ * struct pci_inject - a platform's way to make functions fail, for tests
+ * @inject: make @pdev fail, in a way that was written after its name; returns
+ *	0 or a negative errno
+ * @file: the core's
+ */
+struct pci_inject {
+	int (*inject)(struct pci_dev *pdev, const char *how);
+	struct dentry *file;
+};
+
+/* There only with CONFIG_PCI_RECOVERY_INJECT. */
+int pci_inject_register(struct pci_inject *inject);
+void pci_inject_unregister(struct pci_inject *inject);
 
 #ifdef CONFIG_PCI_RECOVERY
 bool pci_recovery_enabled(void);

@@ -22,7 +22,7 @@ static void save_trace(struct eeh_pe *epe)
 {
 #ifdef CONFIG_STACKTRACE
 	epe->trace_entries = stack_trace_save(epe->stack_trace,
-					      ARRAY_SIZE(epe->stack_trace), 0);
+					      ARRAY_SIZE(epe->stack_trace), 1);
 #endif
 }
 
