@@ -29,7 +29,7 @@
 #define FAKE_DOMAIN	0xfa00
 #define FAKE_VENDOR	0xfa4e
 #define FAKE_CFG_SIZE	0x180
-#define FAKE_BAR_SIZE	SZ_16K
+#define FAKE_BAR_SIZE	SZ_64K
 #define FAKE_SERIAL	0x0123456789abcdefULL
 
 /* Where the capabilities are. */
