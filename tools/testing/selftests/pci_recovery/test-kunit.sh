@@ -3,7 +3,7 @@
 #
 # The core's KUnit suites, which need no hardware, in flat KTAP.
 #
-# builds: s390x x86-debug x86-kcsan
+# builds: s390x x86-debug x86-kcsan ppc64le
 # vm: --devices none --timeout 240
 
 DIR=$(dirname "$(readlink -f "$0")")
