@@ -52,14 +52,32 @@ AWARE = {
     "e0": ["-netdev", "user,id=u2,restrict=on,net=10.0.4.0/24",
            "-device", "e1000e,id=e0,netdev=u2,romfile="],
 }
+# A device with four functions: their drivers have error handlers, or not.
+MULTI = {
+    "m0": ["-blockdev", "file,node-name=d3,filename={tmp}/m0",
+           "-device", "nvme,id=m0,serial=m0,drive=d3,multifunction=on,addr=1.0",
+           "-object", "rng-random,id=o2,filename=/dev/urandom",
+           "-device", "virtio-rng-pci,id=m1,rng=o2,addr=1.1" + PCI,
+           "-netdev", "user,id=u3,restrict=on,net=10.0.5.0/24",
+           "-device", "e1000e,id=m2,netdev=u3,romfile=,addr=1.2",
+           "-object", "rng-random,id=o3,filename=/dev/urandom",
+           "-device", "virtio-rng-pci,id=m3,rng=o3,addr=1.3" + PCI],
+}
 
 
-def function(name, options, tmp):
-    """QEMU's OPTIONS for the function NAME, whose disk is made if it has one."""
+def function(name, options, tmp, bus=None):
+    """QEMU's OPTIONS for NAME on a bus; its disk is made if it has one.
+
+    The disk has something else in each block.
+    """
     options = [option.format(tmp=tmp) for option in options]
     if options[0] == "-blockdev":
         with open(f"{tmp}/{name}", "wb") as disk:
-            disk.truncate(16 << 20)
+            for block in range(32 << 10):
+                disk.write(b"%-511d\n" % block)
+    for i, option in enumerate(options):
+        if bus and i and options[i - 1] == "-device":
+            options[i] = option + ",bus=" + bus
     return options
 
 
@@ -79,6 +97,7 @@ class S390x:
     # The result port.  On PCI too, far away from the others, since with
     # virtio-ccw a kernel with lock debugging takes 4 s longer to boot: it looks
     # at all 262144 subchannels.
+    built = None
     port = ["-device", "zpci,uid=65280,fid=65280,target=serial",
             "-device", "virtio-serial-pci,id=serial" + PCI]
 
@@ -102,6 +121,7 @@ class X86:
               "vm.reset"]
     memory = 512
     devices = {}
+    built = None
     port = ["-device", "virtio-serial-pci,id=serial"]
 
     def __init__(self):
@@ -141,8 +161,11 @@ class Pseries:
 
     # Host bridges are 1, 2, 3... in the order of --devices, the one with the
     # result port is 0.  That is what the domain is in the guest, too.
-    devices = VIRTIO | AWARE
+    devices = VIRTIO | AWARE | MULTI
     port = ["-device", "virtio-serial-pci,id=serial,bus=pci.0" + PCI]
+
+    # What tools/qemu/build is to build, if the system's QEMU will not do.
+    built = "ppc64"
 
     def smp(self, cpus):
         """The processors, as QEMU wants to know."""
@@ -150,10 +173,15 @@ class Pseries:
 
     def device(self, name, number, tmp):
         """QEMU's options for the device NAME, the NUMBERth one."""
-        options = function(name, self.devices[name], tmp)
-        options[-1] += f",bus=phb{number}.0"
-        return ["-device", f"spapr-pci-host-bridge,index={number},"
-                f"id=phb{number}"] + options
+        return (["-device", f"spapr-pci-host-bridge,index={number},"
+                 f"id=phb{number}"]
+                + function(name, self.devices[name], tmp, f"phb{number}.0"))
+
+
+class PseriesStock(Pseries):
+    """The same without EEH."""
+
+    built = None
 
 
 class Powernv9(Pseries):
@@ -167,18 +195,18 @@ class Powernv9(Pseries):
     # It has six host bridges, the last is for the result port.
     devices = {name: Pseries.devices[name]
                for name in ["n0", "r0", "b0", "v0", "e0"]}
+    built = None
     port = ["-device", "virtio-serial-pci,id=serial,bus=pcie.5" + PCI]
 
     def device(self, name, number, tmp):
         """QEMU's options for the device NAME, the NUMBERth one."""
-        options = function(name, self.devices[name], tmp)
-        options[-1] += f",bus=pcie.{number - 1}"
-        return options
+        return function(name, self.devices[name], tmp, f"pcie.{number - 1}")
 
 
 # The first one of an architecture is what its tests have if they do not choose.
 MACHINES = {"s390x": {"s390x": S390x}, "x86": {"x86": X86},
-            "ppc64le": {"pseries": Pseries, "powernv9": Powernv9}}
+            "ppc64le": {"pseries": Pseries, "pseries-stock": PseriesStock,
+                        "powernv9": Powernv9}}
 
 
 def machine(build, name=None):

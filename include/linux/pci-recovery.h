@@ -241,6 +241,8 @@ struct pci_notice {
  * @notice: what the drivers are asked and answer.  Called without @lock; with
  *	PCI_NOTICE_CALL and PCI_NOTICE_VOTE under the rescan/remove lock and the
  *	function's device lock.  Optional.
+ * @withdraw: a report turned out to be about no error that is left: take back
+ *	what the platform has marked.  Called without @lock.  Optional.
  * @max_freezes: the platform's own limit of errors an hour, for PEs for which
  *	no other was set; optional
  */
@@ -260,6 +262,7 @@ struct pci_pe_ops {
 		       enum pci_recovery_outcome outcome);
 	int (*diagnose)(struct pci_pe *pe);
 	void (*notice)(struct pci_pe *pe, const struct pci_notice *notice);
+	void (*withdraw)(struct pci_pe *pe);
 	const u32 *max_freezes;
 };
 
@@ -373,6 +376,12 @@ struct pci_inject {
 	struct dentry *file;
 };
 
+/* What the core knows of @pe.  Any context. */
+static inline enum pci_pe_state pci_pe_state(struct pci_pe *pe)
+{
+	return atomic_read_acquire(&pe->state);
+}
+
 /* There only with CONFIG_PCI_RECOVERY_INJECT. */
 int pci_inject_register(struct pci_inject *inject);
 void pci_inject_unregister(struct pci_inject *inject);
@@ -387,6 +396,7 @@ struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root);
 struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe);
 struct pci_dev *pci_pe_get_dev(struct pci_pe *pe);
 bool pci_pe_busy(struct pci_pe *pe);
+bool pci_pe_unused(struct pci_pe *pe);
 u32 pci_pe_max_freezes(struct pci_pe *pe);
 void pci_recovery_add(struct pci_dev *pdev);
 bool pci_recovery_report(struct pci_pe *pe, enum pci_report report);

@@ -125,6 +125,22 @@ expression dev;
 +eeh_recovery_add(dev);
  }
 
+// The last reference to a function goes, or the back end has it let go of its
+// resources earlier.  Held here: anything.
+@release depends on file in "arch/powerpc/kernel/pci-hotplug.c"@
+identifier dev;
+expression phb;
+statement S;
+@@
+ pcibios_release_device(struct pci_dev *dev)
+ {
+ ...
++if (eeh_recovery_released(dev))
++	return;
+ if (phb->controller_ops.release_device) S
+ ...
+ }
+
 // The waits around a reset.  Held here: nothing.
 @wait depends on file in "arch/powerpc/platforms/pseries/eeh_pseries.c"@
 identifier phb, addr, option;
@@ -142,7 +158,7 @@ identifier phb, addr, option;
  ...+>
  }
 
-@depends on send || next || cleanup || remove || probe || wait@
+@depends on send || next || cleanup || remove || probe || release || wait@
 @@
  #include <linux/pci.h>
 +#include <asm/eeh_recovery.h>

@@ -72,17 +72,6 @@ static void check_presence(struct eeh_dev *edev, void *present)
 		*(bool *)present = true;
 }
 
-static void clear_attention(struct eeh_dev *edev, void *data)
-{
-	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
-	const struct hotplug_slot_ops *ops = NULL;
-
-	if (pdev && pdev->slot && pdev->slot->hotplug)
-		ops = pdev->slot->hotplug->ops;
-	if (ops && ops->set_attention_status)
-		ops->set_attention_status(pdev->slot->hotplug, 0);
-}
-
 /*
  * Firmware isolated the PE, and detection has marked it so, unless somebody
  * asked for a recovery without an error.
@@ -101,6 +90,8 @@ static int op_freeze(struct pci_pe *pe)
 				 eeh_ops->get_state(epe, NULL));
 	if (eeh_pe_passed(epe))
 		return 0;
+	/* The slot is asked with more patience then. */
+	eeh_rpe_mark(pe, EEH_PE_RECOVERING);
 
 	pci_lock_rescan_remove();
 	eeh_pe_dev_traverse(epe, check_presence, &present);
@@ -111,7 +102,6 @@ static int op_freeze(struct pci_pe *pe)
 	eeh_serialize_unlock(flags);
 	pci_unlock_rescan_remove();
 
-	eeh_rpe_mark(pe, EEH_PE_RECOVERING);
 	if (present)
 		return 0;
 	pr_warn("EEH: Frozen PHB#%x-PE#%x is empty!\n",
@@ -133,6 +123,7 @@ static int op_diagnose(struct pci_pe *pe)
 		return -EIO;
 	}
 	pr_info("EEH: Collect temporary log\n");
+	eeh_log_thaw(epe);
 	pci_lock_rescan_remove();
 	eeh_slot_error_detail(epe, EEH_LOG_TEMP);
 	pci_unlock_rescan_remove();
@@ -176,6 +167,26 @@ static int op_thaw_dma(struct pci_pe *pe)
 	return ret;
 }
 
+/*
+ * What the firmware says.  That of powernv marks a PE isolated when it is found
+ * frozen, as detection does, which would see nothing new in it after that.
+ */
+static int fw_state(struct eeh_pe *epe)
+{
+	unsigned long flags;
+	bool found;
+	int state;
+
+	eeh_serialize_lock(&flags);
+	found = !(epe->state & EEH_PE_ISOLATED);
+	state = eeh_ops->get_state(epe, NULL);
+	found = found && (epe->state & EEH_PE_ISOLATED);
+	eeh_serialize_unlock(flags);
+	if (found)
+		eeh_recovery_send(epe);
+	return state;
+}
+
 static enum pci_pe_hw_state hw_state(struct eeh_pe *epe)
 {
 	int state;
@@ -183,10 +194,11 @@ static enum pci_pe_hw_state hw_state(struct eeh_pe *epe)
 	/* Firmware of pseries knows nothing of it. */
 	if (epe->type & EEH_PE_PHB && eeh_has_flag(EEH_PROBE_MODE_DEVTREE))
 		return PCI_PE_HW_NORMAL;
-	state = eeh_ops->get_state(epe, NULL);
+	state = fw_state(epe);
 	if (state < 0 || state == EEH_STATE_NOT_SUPPORT)
 		return PCI_PE_HW_GONE;
-	if (state & EEH_STATE_RESET_ACTIVE)
+	/* In reset, or firmware is not done with it: not to be thawed. */
+	if (state & (EEH_STATE_RESET_ACTIVE | EEH_STATE_UNAVAILABLE))
 		return PCI_PE_HW_DISABLED;
 	if (eeh_state_active(state))
 		return PCI_PE_HW_NORMAL;
@@ -235,30 +247,39 @@ static bool op_refuse(struct pci_pe *pe)
 	return passed;
 }
 
+/* There is no error any more, or nobody whose error it is. */
+static void forget(struct pci_pe *pe)
+{
+	eeh_rpe_clear(pe, EEH_PE_RECOVERING);
+	if (op_state(pe) == PCI_PE_HW_NORMAL)
+		eeh_rpe_clear(pe, EEH_PE_ISOLATED);
+}
+
 static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
 		      enum pci_recovery_outcome outcome)
 {
-	struct eeh_rpe *rpe = to_eeh_rpe(pe);
-	struct eeh_pe *epe;
-
-	/* That of the PE above goes on. */
-	if (outcome == PCI_RECOVERY_ABSORBED)
+	switch (outcome) {
+	case PCI_RECOVERY_ABSORBED:
+		/* That of the PE above goes on. */
 		return;
-	eeh_rpe_clear(pe, EEH_PE_RECOVERING);
-	epe = eeh_rpe_get(rpe);
-	if (!epe)
-		return;
-	if (outcome == PCI_RECOVERY_RECOVERED) {
+	case PCI_RECOVERY_RECOVERED:
 		pr_info("EEH: Recovery successful.\n");
-		pci_lock_rescan_remove();
-		eeh_pe_dev_traverse(epe, clear_attention, NULL);
-		pci_unlock_rescan_remove();
-	} else if (outcome != PCI_RECOVERY_FAILED &&
-		   op_state(pe) == PCI_PE_HW_NORMAL) {
-		eeh_rpe_clear(pe, EEH_PE_ISOLATED);
+		eeh_rpe_clear(pe, EEH_PE_RECOVERING);
+		break;
+	case PCI_RECOVERY_FAILED:
+		eeh_rpe_clear(pe, EEH_PE_RECOVERING);
+		/* It is not to be found frozen any more. */
+		if (pci_pe_state(pe) == PCI_PE_FAILED)
+			eeh_rpe_mark(pe, EEH_PE_ISOLATED);
+		break;
+	case PCI_RECOVERY_GONE:
+		/* Another card in its place is to be looked at anew. */
+		eeh_rpe_clear(pe, EEH_PE_RECOVERING | EEH_PE_ISOLATED);
+		break;
+	default:
+		forget(pe);
 	}
-	eeh_rpe_put(rpe);
-	queue_work(system_unbound_wq, &rpe->tidy);
+	eeh_rpe_tidy(to_eeh_rpe(pe), pdev);
 }
 
 static const struct pci_pe_ops eeh_rpe_ops = {
@@ -275,6 +296,7 @@ static const struct pci_pe_ops eeh_rpe_ops = {
 	.refuse		= op_refuse,
 	.rescan		= eeh_rpe_rescan,
 	.report		= op_report,
+	.withdraw	= forget,
 	.notice		= eeh_log_notice,
 	.max_freezes	= &eeh_max_freezes,
 };

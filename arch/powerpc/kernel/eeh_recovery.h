@@ -20,6 +20,7 @@
  * @express: it is being reset by the core, and has PCI Express functions only
  * @aggregate: what the drivers voted, by EEH's ranking
  * @tidy: what follows an episode when nobody waits for it any more
+ * @tidy_dev: a function for that, with a reference
  *
  * @epe, @pins and @orphans are protected by a lock of eeh_recovery_pe.c,
  * @attempts, @express and @aggregate are the worker's.
@@ -33,6 +34,7 @@ struct eeh_rpe {
 	bool express;
 	enum pci_ers_result aggregate;
 	struct work_struct tidy;
+	struct pci_dev *tidy_dev;
 };
 
 static inline struct eeh_rpe *to_eeh_rpe(struct pci_pe *pe)
@@ -49,7 +51,7 @@ void eeh_rpe_put(struct eeh_rpe *rpe);
 int eeh_rpe_for_each(struct pci_pe *root, int (*fn)(struct eeh_pe *epe));
 void eeh_rpe_mark(struct pci_pe *root, int flags);
 void eeh_rpe_clear(struct pci_pe *root, int flags);
-void eeh_rpe_tidy(struct work_struct *work);
+void eeh_rpe_tidy(struct eeh_rpe *rpe, struct pci_dev *pdev);
 
 /* eeh_recovery_reset.c */
 int eeh_rpe_reset(struct pci_pe *pe, enum pci_pe_reset depth);
@@ -57,6 +59,7 @@ int eeh_rpe_rescan(struct pci_pe *pe);
 
 /* eeh_recovery_log.c: what upstream's recovery prints and does beside it */
 void eeh_log_freeze(struct eeh_pe *epe);
+void eeh_log_thaw(struct eeh_pe *epe);
 void eeh_log_notice(struct pci_pe *pe, const struct pci_notice *notice);
 
 #endif /* _POWERPC_EEH_RECOVERY_H */

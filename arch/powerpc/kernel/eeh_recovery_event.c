@@ -3,14 +3,16 @@
  * EEH back end of the PCI error recovery core: the events, and sysfs.
  *
  * Detection runs in any context, even in that of an interrupt handler which has
- * read all-ones, so an event goes to the PE's worker at once.  eehd is left with
- * what is not about a PE yet: the events for which powernv's firmware is asked.
+ * read all-ones, so an event goes to the PE's worker at once, and what is not
+ * about a PE yet, but for which powernv's firmware is to be asked, to another.
  */
 
 #include <linux/device.h>
 #include <linux/pci.h>
 #include <linux/stacktrace.h>
+#include <linux/xarray.h>
 
+#include <asm/eeh_event.h>
 #include <asm/eeh_recovery.h>
 #include <asm/pci-bridge.h>
 #include <asm/ppc-pci.h>
@@ -26,9 +28,17 @@ static void save_trace(struct eeh_pe *epe)
 #endif
 }
 
+static void handle_special(struct work_struct *work)
+{
+	eeh_handle_special_event();
+}
+
+/* No allocation can fail for it, and one that waits stands for all. */
+static DECLARE_WORK(special_work, handle_special);
+
 /**
  * eeh_recovery_send - an error froze a PE
- * @epe: the PE, or NULL
+ * @epe: the PE, or NULL if firmware has something to say
  *
  * Context: Any.
  * Return: true if the recovery core looks after it, false if that does not know
@@ -38,15 +48,22 @@ bool eeh_recovery_send(struct eeh_pe *epe)
 {
 	struct eeh_rpe *rpe;
 
-	if (!pci_recovery_enabled() || !epe)
+	if (!pci_recovery_enabled())
 		return false;
+	if (!epe) {
+		schedule_work(&special_work);
+		return true;
+	}
 	rpe = eeh_rpe_of(epe);
 	if (!rpe)
 		return false;
 	save_trace(epe);
 	eeh_rpe_mark(&rpe->pe, EEH_PE_RECOVERING);
-	if (!pci_recovery_report(&rpe->pe, PCI_REPORT_ERROR))
+	if (!pci_recovery_report(&rpe->pe, PCI_REPORT_ERROR)) {
+		pr_warn_ratelimited("EEH: PHB#%x-PE#%x was given up or is gone, event dropped\n",
+				    epe->phb->global_number, epe->addr);
 		eeh_rpe_clear(&rpe->pe, EEH_PE_RECOVERING);
+	}
 	return true;
 }
 
@@ -55,8 +72,11 @@ static void phb_gone(struct eeh_pe *phb_pe)
 {
 	struct eeh_rpe *rpe = phb_pe ? eeh_rpe_of(phb_pe) : NULL;
 
-	if (rpe)
-		pci_recovery_gone(&rpe->pe, true);
+	if (!rpe)
+		return;
+	pci_recovery_gone(&rpe->pe, true);
+	/* Upstream does not remove what somebody recovers. */
+	eeh_rpe_clear(&rpe->pe, EEH_PE_RECOVERING);
 }
 
 /**
@@ -66,16 +86,20 @@ static void phb_gone(struct eeh_pe *phb_pe)
  * Lets episodes under way know at once of functions that are gone; upstream
  * removes them after that.
  *
- * Context: eehd, with the rescan/remove lock held.
+ * Context: A worker, with the rescan/remove lock held.
  * Return: One of EEH_NEXT_ERR_*, as eeh_ops.next_error().
  */
 int eeh_recovery_next_error(struct eeh_pe **epe)
 {
 	struct pci_controller *hose;
-	int ret = eeh_ops->next_error(epe);
+	int ret;
 
 	if (!pci_recovery_enabled())
-		return ret;
+		return eeh_ops->next_error(epe);
+	/* Not that of pseries; who writes to eeh_force_recover may ask it. */
+	if (!eeh_ops->next_error)
+		return EEH_NEXT_ERR_NONE;
+	ret = eeh_ops->next_error(epe);
 	if (ret == EEH_NEXT_ERR_DEAD_PHB)
 		phb_gone(*epe);
 	if (ret == EEH_NEXT_ERR_DEAD_IOC) {
@@ -105,3 +129,60 @@ void eeh_recovery_add(struct pci_dev *pdev)
 	if (device_create_file(&pdev->dev, &dev_attr_recover))
 		pci_warn(pdev, "no recover in sysfs\n");
 }
+
+/* By pci_dev: RELEASING, then RELEASED until its last reference goes. */
+static DEFINE_XARRAY(removed);
+
+#define RELEASING	xa_mk_value(0)
+#define RELEASED	xa_mk_value(1)
+
+/*
+ * What firmware and platform have for a function is freed soon after it was
+ * removed, a VF's at once, but the core may keep its pci_dev for longer.  So
+ * that is told to let go of them now, not with its last reference.
+ */
+static void release(struct pci_dev *pdev)
+{
+	unsigned long key = (unsigned long)pdev;
+
+	if (xa_is_err(xa_store(&removed, key, RELEASING, GFP_KERNEL)))
+		return;
+	pcibios_release_device(pdev);
+	pdev->dev.archdata.pci_data = NULL;
+	xa_store(&removed, key, RELEASED, GFP_KERNEL);
+}
+
+/**
+ * eeh_recovery_released - has a function let go of its resources already?
+ * @pdev: the function
+ *
+ * Context: Process context; when the last reference goes, or from release().
+ * Return: true if there is nothing left to do.
+ */
+bool eeh_recovery_released(struct pci_dev *pdev)
+{
+	unsigned long key = (unsigned long)pdev;
+
+	if (xa_load(&removed, key) != RELEASED)
+		return false;
+	xa_erase(&removed, key);
+	return true;
+}
+
+static int removed_notify(struct notifier_block *nb, unsigned long action,
+			  void *data)
+{
+	if (action == BUS_NOTIFY_REMOVED_DEVICE && eeh_enabled())
+		release(to_pci_dev(data));
+	return NOTIFY_OK;
+}
+
+static struct notifier_block removed_nb = { .notifier_call = removed_notify };
+
+static int __init eeh_recovery_event_init(void)
+{
+	if (!pci_recovery_enabled())
+		return 0;
+	return bus_register_notifier(&pci_bus_type, &removed_nb);
+}
+arch_initcall(eeh_recovery_event_init);

@@ -97,10 +97,8 @@ void eeh_log_freeze(struct eeh_pe *epe)
  * INTx would go on and on while nobody can make the device stop; MSI and MSI-X
  * are DMA, which is stopped.
  */
-static void disable_intx(struct eeh_dev *edev)
+static void disable_intx(struct eeh_dev *edev, struct pci_dev *pdev)
 {
-	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
-
 	if (pdev->msi_enabled || pdev->msix_enabled ||
 	    edev->mode & EEH_DEV_IRQ_DISABLED || !irq_has_action(pdev->irq))
 		return;
@@ -109,10 +107,8 @@ static void disable_intx(struct eeh_dev *edev)
 }
 
 /* Once for each time it was disabled; freeing it did as much. */
-static void enable_intx(struct eeh_dev *edev)
+static void enable_intx(struct eeh_dev *edev, struct pci_dev *pdev)
 {
-	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
-
 	if (!(edev->mode & EEH_DEV_IRQ_DISABLED))
 		return;
 	edev->mode &= ~EEH_DEV_IRQ_DISABLED;
@@ -161,7 +157,7 @@ static void log_end(struct eeh_rpe *rpe, enum pci_step callback)
 
 /*
  * It is over, but for the drivers.  The firmware's log is read while they are
- * there, unless that would disturb functions that work.
+ * there, unless that would disturb functions that go on.
  */
 static void log_failure(struct eeh_rpe *rpe, struct eeh_pe *epe)
 {
@@ -173,11 +169,22 @@ static void log_failure(struct eeh_rpe *rpe, struct eeh_pe *epe)
 		       phb, epe->addr, pe->freezes);
 	pr_err("EEH: Unable to recover from failure from PHB#%x-PE#%x.\n"
 	       "Please try reseating or replacing it\n", phb, epe->addr);
-	if (pe->ops->state(pe) == PCI_PE_HW_NORMAL)
+	if (pci_pe_state(pe) != PCI_PE_FAILED)
 		return;
+	eeh_pci_enable(epe, EEH_OPT_THAW_MMIO);
 	pci_lock_rescan_remove();
 	eeh_slot_error_detail(epe, EEH_LOG_PERM);
 	pci_unlock_rescan_remove();
+}
+
+/*
+ * The log is read with MMIO allowed.  Firmware may take long for that, so it is
+ * not left to eeh_slot_error_detail(), under the rescan/remove lock.
+ */
+void eeh_log_thaw(struct eeh_pe *epe)
+{
+	if (!(epe->type & EEH_PE_PHB) && eeh_has_flag(EEH_ENABLE_IO_FOR_LOG))
+		eeh_pci_enable(epe, EEH_OPT_THAW_MMIO);
 }
 
 static void log_call(struct eeh_dev *edev, const struct pci_notice *notice)
@@ -185,7 +192,7 @@ static void log_call(struct eeh_dev *edev, const struct pci_notice *notice)
 	switch (notice->callback) {
 	case PCI_STEP_ERROR_DETECTED:
 	case PCI_STEP_PERM_FAILURE:
-		disable_intx(edev);
+		disable_intx(edev, notice->pdev);
 		eeh_edev_info(edev, "Invoking %s->%s", notice->driver,
 			      phase_name(notice->callback));
 		break;
@@ -217,7 +224,10 @@ static void log_fn(struct eeh_rpe *rpe, const struct pci_notice *notice)
 		return;
 	if (notice->callback == PCI_STEP_SLOT_RESET ||
 	    notice->callback == PCI_STEP_RESUME)
-		enable_intx(edev);
+		enable_intx(edev, notice->pdev);
+	if (notice->kind == PCI_NOTICE_SKIP && notice->driver &&
+	    notice->callback == PCI_STEP_ERROR_DETECTED)
+		disable_intx(edev, notice->pdev);
 	if (notice->kind == PCI_NOTICE_CALL)
 		log_call(edev, notice);
 	else if (notice->kind == PCI_NOTICE_VOTE)

@@ -8,6 +8,7 @@
  */
 
 #include <linux/pci.h>
+#include <linux/pci_hotplug.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -24,6 +25,8 @@ static DEFINE_XARRAY(eeh_rpes);
 static DEFINE_RAW_SPINLOCK(rpe_lock);
 
 #define KEY_PHB		BIT(63)
+
+static struct workqueue_struct *rpe_wq;
 
 static unsigned long key(struct pci_controller *phb, int addr)
 {
@@ -49,6 +52,8 @@ struct eeh_rpe *eeh_rpe_of(struct eeh_pe *epe)
 	return xa_load(&eeh_rpes, key_of(epe));
 }
 
+static void tidy(struct work_struct *work);
+
 static struct eeh_rpe *rpe_create(struct eeh_pe *epe,
 				  const struct pci_pe_ops *ops)
 {
@@ -57,7 +62,7 @@ static struct eeh_rpe *rpe_create(struct eeh_pe *epe,
 	if (!rpe)
 		return NULL;
 	INIT_LIST_HEAD(&rpe->orphans);
-	INIT_WORK(&rpe->tidy, eeh_rpe_tidy);
+	INIT_WORK(&rpe->tidy, tidy);
 	if (xa_reserve(&eeh_rpes, key_of(epe), GFP_KERNEL)) {
 		kfree(rpe);
 		return NULL;
@@ -89,7 +94,7 @@ struct eeh_rpe *eeh_rpe_attach(struct eeh_pe *epe, const struct pci_pe_ops *ops)
 			rpe->epe = up;
 		/* A PE that is in use stays where it is. */
 		if (below && below->pe.parent != &rpe->pe &&
-		    !pci_pe_busy(&below->pe))
+		    pci_pe_unused(&below->pe))
 			pci_pe_set_parent(&below->pe, &rpe->pe);
 		below = rpe;
 	}
@@ -177,9 +182,11 @@ static void change_flags(struct pci_pe *pe, int mark, int clear)
 
 	if (!epe)
 		return;
+	/* What was passed to a guest stays frozen. */
+	if (eeh_pe_passed(epe))
+		clear &= ~EEH_PE_ISOLATED;
 	eeh_serialize_lock(&flags);
-	if (!(epe->state & EEH_PE_REMOVED) &&
-	    (!clear || !eeh_pe_passed(epe))) {
+	if (!(epe->state & EEH_PE_REMOVED)) {
 		epe->state = (epe->state | mark) & ~clear;
 		if (clear & EEH_PE_ISOLATED) {
 			epe->check_count = 0;
@@ -226,21 +233,55 @@ static struct eeh_pe *find_stale(struct eeh_pe *root)
 	return NULL;
 }
 
-/* As eeh_pe_cleanup(): EEH does not free a PE that is recovering. */
-void eeh_rpe_tidy(struct work_struct *work)
+static void clear_attention(struct eeh_dev *edev, void *data)
+{
+	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
+	const struct hotplug_slot_ops *ops = NULL;
+
+	if (pdev && pdev->slot && pdev->slot->hotplug)
+		ops = pdev->slot->hotplug->ops;
+	if (ops && ops->set_attention_status)
+		ops->set_attention_status(pdev->slot->hotplug, 0);
+}
+
+/*
+ * After an episode, when nobody waits for it any more: the attention indicator
+ * goes off, and what EEH did not free while it was recovered is freed, as in
+ * eeh_pe_cleanup().
+ */
+static void tidy(struct work_struct *work)
 {
 	struct eeh_rpe *rpe = container_of(work, struct eeh_rpe, tidy);
-	struct eeh_pe *stale, *epe = eeh_rpe_get(rpe);
-	struct eeh_pe *phb_pe;
+	struct eeh_pe *stale, *phb_pe, *epe = eeh_rpe_get(rpe);
 
-	if (!epe)
-		return;
 	pci_lock_rescan_remove();
-	phb_pe = eeh_phb_pe_get(epe->phb);
-	while (phb_pe && (stale = find_stale(phb_pe))) {
-		list_del(&stale->child);
-		eeh_recovery_free(stale);
+	if (epe) {
+		if (pci_pe_state(&rpe->pe) == PCI_PE_LIVE)
+			eeh_pe_dev_traverse(epe, clear_attention, NULL);
+		phb_pe = eeh_phb_pe_get(epe->phb);
+		while (phb_pe && (stale = find_stale(phb_pe))) {
+			list_del(&stale->child);
+			eeh_recovery_free(stale);
+		}
+		eeh_rpe_put(rpe);
 	}
 	pci_unlock_rescan_remove();
-	eeh_rpe_put(rpe);
+	/* It has kept the PHB from being freed. */
+	pci_dev_put(xchg(&rpe->tidy_dev, NULL));
 }
+
+/* Have @rpe tidied up.  @pdev: of it; NULL if it has no function any more. */
+void eeh_rpe_tidy(struct eeh_rpe *rpe, struct pci_dev *pdev)
+{
+	if (!pdev)
+		return;
+	pci_dev_put(xchg(&rpe->tidy_dev, pci_dev_get(pdev)));
+	queue_work(rpe_wq, &rpe->tidy);
+}
+
+static int __init eeh_rpe_init(void)
+{
+	rpe_wq = alloc_workqueue("eeh_recovery", WQ_UNBOUND, 0);
+	return rpe_wq ? 0 : -ENOMEM;
+}
+arch_initcall(eeh_rpe_init);

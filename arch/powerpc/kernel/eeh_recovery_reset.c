@@ -82,7 +82,9 @@ static void check_ready(struct eeh_dev *edev, void *data)
 {
 	u32 id;
 
-	if (!eeh_dev_to_pci_dev(edev) || eeh_pe_passed(edev->pe))
+	/* The ids of a VF are those of its PF, config space does not say them. */
+	if (!eeh_dev_to_pci_dev(edev) || edev->physfn ||
+	    eeh_pe_passed(edev->pe))
 		return;
 	if (eeh_ops->read_config(edev, PCI_VENDOR_ID, 4, &id) ||
 	    PCI_POSSIBLE_ERROR(id) || (id & 0xffff) == 1)
@@ -187,10 +189,6 @@ static int assert_reset(struct eeh_rpe *rpe, struct eeh_pe *epe, int option)
 	ret = eeh_ops->reset(epe, option) ?:
 	      eeh_ops->reset(epe, EEH_RESET_DEACTIVATE);
 	eeh_rpe_clear(&rpe->pe, EEH_PE_CFG_BLOCKED);
-	if (ret)
-		pr_warn("EEH: Failure %d resetting PHB#%x-PE#%x (attempt %d)\n\n",
-			ret, epe->phb->global_number, epe->addr,
-			rpe->attempts);
 	return ret ? -EIO : 0;
 }
 
@@ -220,8 +218,16 @@ int eeh_rpe_reset(struct pci_pe *pe, enum pci_pe_reset depth)
 		if (needs.express)
 			wait_ready(epe);
 		restore(epe);
-		ret = eeh_rpe_for_each(pe, unfreeze) ?: check(rpe, epe);
+		/* While this is set, powernv says that all is well. */
+		eeh_rpe_clear(pe, EEH_PE_RESET);
+		ret = eeh_rpe_for_each(pe, unfreeze);
 	}
+	if (ret)
+		pr_warn("EEH: Failure %d resetting PHB#%x-PE#%x (attempt %d)\n\n",
+			ret, epe->phb->global_number, epe->addr,
+			rpe->attempts);
+	else
+		ret = check(rpe, epe);
 	refreeze_passed(epe);
 	if (!ret && rpe->attempts > 1)
 		pr_warn("EEH: PHB#%x-PE#%x: Successful reset (attempt %d)\n",
@@ -258,6 +264,11 @@ int eeh_rpe_rescan(struct pci_pe *pe)
 
 	if (!epe)
 		return -ENODEV;
+	/* A VF is its PF's to add. */
+	if (epe->type & EEH_PE_VF) {
+		eeh_rpe_put(to_eeh_rpe(pe));
+		return -EOPNOTSUPP;
+	}
 	pci_lock_rescan_remove();
 	bus = eeh_pe_bus_get_nolock(epe);
 	eeh_rpe_mark(pe, EEH_PE_KEEP);

@@ -196,8 +196,11 @@ static bool again(struct pci_pe *pe)
 	if ((reported || rescued) && pdev) {
 		news = rescued || test_bit(PE_PERMANENT, &pe->flags) ||
 		       pe->ops->state(pe) != PCI_PE_HW_NORMAL;
-		if (!news)
+		if (!news) {
 			pci_pe_withdraw(pe);
+			if (pe->ops->withdraw)
+				pe->ops->withdraw(pe);
+		}
 	}
 	pci_dev_put(pdev);
 	return news && pci_pe_state(pe) != PCI_PE_FAILED;

@@ -93,7 +93,9 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	if (ret)
 		return ret;
 	pci_fn_pin(fn);
-	if (fn->driver && fn->driver->driver_managed_dma)
+	/* A bridge does DMA for others only, and its driver knows of errors. */
+	if (fn->driver && fn->driver->driver_managed_dma &&
+	    !pci_is_bridge(fn->pdev))
 		ret = -EBUSY;
 	else
 		pci_fn_bar(fn, true);
@@ -128,7 +130,11 @@ enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 		}
 		switch (survey_fn(ep, fn)) {
 		case -EBUSY:
-			return pci_recovery_stop(ep, PCI_RECOVERY_REFUSED);
+			if (fn->pe == ep->pe)
+				return pci_recovery_stop(ep,
+							 PCI_RECOVERY_REFUSED);
+			fn->plan = PCI_FN_LEFT;
+			break;
 		case -ENODEV:
 			fn->plan = PCI_FN_LEFT;
 			break;

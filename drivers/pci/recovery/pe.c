@@ -192,11 +192,16 @@ static struct pci_pe *pe_find(struct pci_dev *pdev)
 	return NULL;
 }
 
-/* A PE that gets a function is there, and so are those above it. */
+/*
+ * A PE that gets a function is there, and so are those above it.  The errors
+ * that it had were those of another card, unless a recovery brings it back.
+ */
 static void fn_first(struct pci_pe *pe)
 {
 	int dead;
 
+	if (!READ_ONCE(pe->running))
+		pe->freezes = 0;
 	atomic_set_release(&pe->state, PCI_PE_LIVE);
 	while ((pe = pe->parent)) {
 		dead = PCI_PE_DEAD;

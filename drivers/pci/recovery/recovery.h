@@ -172,11 +172,6 @@ void pci_fn_get(struct pci_pe_fn *fn);
 void pci_fn_put(struct pci_pe_fn *fn);
 int pci_pe_for_each(int (*visit)(struct pci_pe *pe, void *data), void *data);
 
-static inline enum pci_pe_state pci_pe_state(struct pci_pe *pe)
-{
-	return atomic_read_acquire(&pe->state);
-}
-
 static inline bool pci_pe_dead(struct pci_pe *pe)
 {
 	return pci_pe_state(pe) == PCI_PE_DEAD;

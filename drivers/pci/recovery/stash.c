@@ -49,6 +49,7 @@ int pci_stash_check(struct pci_pe_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
 	u32 id, class, subsys;
+	u64 serial;
 
 	pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
 	/* The ids of a VF are those of its PF, config space does not say them. */
@@ -65,7 +66,9 @@ int pci_stash_check(struct pci_pe_fn *fn)
 			       pdev->subsystem_device << 16))
 			goto other;
 	}
-	if (fn->serial && pci_get_dsn(pdev) != fn->serial)
+	serial = pci_get_dsn(pdev);
+	/* A VF does not answer before its PF is restored. */
+	if (fn->serial && serial != fn->serial && (serial || !pdev->is_virtfn))
 		goto other;
 	return 0;
 other:

@@ -45,6 +45,21 @@ void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent)
 EXPORT_SYMBOL_GPL(pci_pe_set_parent);
 
 /**
+ * pci_pe_unused - may a PE be put elsewhere?
+ * @pe: the PE
+ *
+ * Context: Any.
+ * Return: true if it has no functions, nor has one below it, and no episode is
+ * about it.
+ */
+bool pci_pe_unused(struct pci_pe *pe)
+{
+	guard(rcu)();
+	return !READ_ONCE(pe->running) && !READ_ONCE(pe->above) &&
+	       !pci_pe_dev_rcu(pe);
+}
+
+/**
  * pci_pe_next - go through a PE and those below it
  * @pe: where to go on; begin with @root
  * @root: the PE
@@ -55,14 +70,17 @@ EXPORT_SYMBOL_GPL(pci_pe_set_parent);
  */
 struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root)
 {
-	struct pci_pe *next;
+	struct pci_pe *next, *parent;
 
 	next = list_first_or_null_rcu(&pe->children, struct pci_pe, sibling);
 	while (!next && pe != root) {
-		next = list_next_or_null_rcu(&pe->parent->children,
-					     &pe->sibling, struct pci_pe,
-					     sibling);
-		pe = pe->parent;
+		/* None, if it was put elsewhere since it was looked at. */
+		parent = READ_ONCE(pe->parent);
+		if (!parent)
+			break;
+		next = list_next_or_null_rcu(&parent->children, &pe->sibling,
+					     struct pci_pe, sibling);
+		pe = parent;
 	}
 	return next;
 }

@@ -17,6 +17,7 @@
 bool eeh_recovery_send(struct eeh_pe *epe);
 int eeh_recovery_next_error(struct eeh_pe **epe);
 void eeh_recovery_add(struct pci_dev *pdev);
+bool eeh_recovery_released(struct pci_dev *pdev);
 void eeh_recovery_free(struct eeh_pe *epe);
 void eeh_recovery_hold(struct pci_controller *phb, int addr);
 void eeh_recovery_settle(struct pci_controller *phb, int addr);
@@ -46,6 +47,13 @@ static inline void eeh_recovery_hold(struct pci_controller *phb, int addr)
 static inline void eeh_recovery_settle(struct pci_controller *phb, int addr)
 {
 	msleep(EEH_PE_RST_SETTLE_TIME);
+}
+#endif
+
+#if !defined(CONFIG_EEH) || !defined(CONFIG_PCI_RECOVERY)
+static inline bool eeh_recovery_released(struct pci_dev *pdev)
+{
+	return false;
 }
 #endif
 

@@ -9,38 +9,6 @@
 
 ktap_set_plan 7
 
-# network(function) - the netdev of a virtio-net function
-network() {
-	basename "$DEVICES/$1"/virtio*/net/*
-}
-
-# ping_host(function, address, host) - set the netdev up and reach the host
-ping_host() {
-	dev=$(network "$1")
-	ip link set "$dev" up
-	ip addr add "$2/24" dev "$dev" 2> /dev/null
-	ping -c 1 -W 5 "$3" > /dev/null 2>&1
-}
-
-# rebound(function, driver) - expect the steps of rebind, once
-rebound() {
-	expect_steps "$1" <<STEPS
-begin error
-freeze
-revive
-unbind $2
-reset
-restore $2
-bind $2
-end recovered rebind
-STEPS
-	expect "$1: driver" "$2" "$(driver "$1")"
-	expect "$1: outcome" recovered "$(attr "$1" recovery/last_outcome)"
-	expect "$1: rung" rebind "$(attr "$1" recovery/last_rung)"
-	expect_uevents "$1" BEGIN_RECOVERY SUCCESSFUL_RECOVERY
-	working "$1"
-}
-
 # one_log_line(function) - how it ended is said once
 one_log_line() {
 	expect "$1: lines in the log" "$2" \

@@ -1,0 +1,359 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# builds: ppc64le
+# vm: --timeout 240
+#
+# What PEs of EEH go through: several functions, another error in each step,
+# resets that do not help, firmware that takes its time, functions that leave.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+ktap_set_plan 15
+
+T=pci_recovery_test
+
+# failed(function) - it is failed; make it well, as a power cycle would
+failed() {
+	expect "$1: state" failed "$(attr "$1" recovery/state)"
+	expect_uevents "$1" BEGIN_RECOVERY FAILED_RECOVERY
+	set_qemu "$1" eeh-stuck-resets 0
+	set_qemu "$1" eeh-failing-thaws 0
+	set_qemu "$1" eeh-permanent false
+	recover "$1" || fail "$1: cannot be made well"
+	sleep 0.5
+}
+
+start "four functions, with and without handlers or driver: one reset"
+rebind $MULTI.3 ''
+for f in 0 1 2 3; do
+	eval "id$f=\$(identity $MULTI.$f)"
+done
+old=$(dd if=/dev/nvme1n1 bs=64k count=16 2> /dev/null | md5sum)
+mark
+inject $MULTI.0 translate
+expect_steps $MULTI.0 <<STEPS
+begin error
+freeze
+error_detected nvme
+vote error_detected NEED_RESET
+reset
+slot_reset nvme
+vote slot_reset RECOVERED
+resume nvme
+end recovered rebind
+STEPS
+steps $MULTI.1 | xargs > /tmp/rng
+expect "the function without handlers" \
+	"unbind virtio-pci restore virtio-pci bind virtio-pci" "$(cat /tmp/rng)"
+expect "the other one with handlers" "error_detected e1000e vote error_detected NEED_RESET slot_reset e1000e vote slot_reset RECOVERED resume e1000e" \
+	"$(steps $MULTI.2 | xargs)"
+expect "the function without driver" restore "$(steps $MULTI.3 | xargs)"
+for f in 0 1 2 3; do
+	eval "kept $MULTI.$f \$id$f"
+	working $MULTI.$f
+done
+expect "data" "$old" "$(dd if=/dev/nvme1n1 bs=64k count=16 2> /dev/null | md5sum)"
+expect_logged "PCI $MULTI.0#0001: EEH: Invoking nvme->error_detected(IO frozen)" \
+	"PCI $MULTI.1#0001: EEH: driver not EEH aware" \
+	"PCI $MULTI.3#0001: EEH: no driver"
+rebind $MULTI.3 virtio-pci
+finish
+
+start "two host bridges fail at once: their resets overlap"
+mark
+echo "$NVME mmio" > "$DEBUG/inject"
+echo "$E1000E mmio" > "$DEBUG/inject"
+look "$NVME"
+look "$E1000E"
+wait_for "$LIMIT" ends "$NVME" 1 || fail "$NVME: the episode does not end"
+wait_for "$LIMIT" ends "$E1000E" 1 || fail "$E1000E: the episode does not end"
+expect "begin and end" "begin begin end end" \
+	"$(sed -n 's/.*pci_recovery_\(begin\|end\): .*/\1/p' "$TRACE/trace" | xargs)"
+working "$NVME"
+working "$E1000E"
+finish
+
+start "error during error_detected: the reset deals with both"
+rebind "$E1000E" $T
+set_test hold=error_detected
+id=$(identity "$E1000E")
+mark
+inject "$E1000E" translate
+held error_detected
+inject "$E1000E" translate
+release
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+kept "$E1000E" "$id"
+working "$E1000E"
+finish
+
+start "error during mmio_enabled: reset"
+set_test error_detected=can_recover hold=mmio_enabled
+mark
+inject "$E1000E" translate
+held mmio_enabled
+inject "$E1000E" translate
+release
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected CAN_RECOVER
+thaw_mmio
+mmio_enabled $T
+vote mmio_enabled RECOVERED
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$E1000E"
+finish
+
+start "error during slot_reset: another round"
+set_test hold=slot_reset
+mark
+inject "$E1000E" translate
+held slot_reset
+inject "$E1000E" translate
+release
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$E1000E"
+finish
+
+start "error during resume: another episode"
+set_test hold=resume
+mark
+inject "$E1000E" translate
+held resume
+inject "$E1000E" translate
+release
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+begin again
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$E1000E"
+finish
+
+start "frozen again after one reset: a deeper one helps"
+# One thaw is for the log of the firmware, three are after the reset.
+set_qemu "$E1000E" eeh-stuck-resets 1
+set_qemu "$E1000E" eeh-failing-thaws 4
+mark
+inject "$E1000E" translate
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset failed
+deep_reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered deep
+STEPS
+expect_logged "resetting PHB#8-PE#1 (attempt 1)" \
+	"EEH: PHB#8-PE#1: Successful reset (attempt 2)"
+working "$E1000E"
+finish
+
+start "frozen after every reset: three attempts, then failure"
+set_qemu "$E1000E" eeh-stuck-resets 100
+set_qemu "$E1000E" eeh-failing-thaws 1000
+mark
+inject "$E1000E" translate
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset failed
+deep_reset failed
+deep_reset failed
+perm_failure $T
+end failed deep
+STEPS
+expect_logged "resetting PHB#8-PE#1 (attempt 3)" \
+	"EEH: Unable to recover from failure from PHB#8-PE#1." \
+	"Please try reseating or replacing it"
+failed "$E1000E"
+working "$E1000E"
+finish
+
+start "F5: drivers without handlers, and a reset that fails: failed, no oops"
+id=$(identity "$E1000E")
+set_test aware=0
+set_qemu "$E1000E" eeh-failing-resets 3
+mark
+inject "$E1000E" translate
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+unbind $T
+reset failed
+deep_reset failed
+deep_reset failed
+end failed deep
+STEPS
+failed "$E1000E"
+kept "$E1000E" "$id"
+expect "driver" $T "$(driver "$E1000E")"
+finish
+
+start "firmware that needs two seconds is waited for"
+set_qemu "$E1000E" eeh-unavailable 2000
+mark
+look "$E1000E"
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$E1000E"
+finish
+
+start "firmware says that it is permanent: failure, without a reset"
+set_test hold=error_detected
+mark
+inject "$E1000E" translate
+held error_detected
+set_qemu "$E1000E" eeh-permanent true
+release
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+diagnose failed
+perm_failure $T
+end failed none
+STEPS
+expect_logged "EEH: Permanent failure"
+failed "$E1000E"
+working "$E1000E"
+finish
+
+start "removed in the middle of an episode: gone"
+set_test hold=error_detected
+mark
+inject "$E1000E" translate
+held error_detected
+host qmp "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"e0\"}}" > /dev/null
+echo 1 > "$DEVICES/$E1000E/remove" &
+remove=$!
+sleep 0.5
+release
+wait $remove
+wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"
+expect "outcome" "end gone none" "$(steps "$E1000E" | tail -n 1)"
+[ ! -e "$DEVICES/$E1000E" ] || fail "still there"
+finish
+
+start "scanned again: works again"
+echo 1 > /sys/bus/pci/rescan
+wait_for "$LIMIT" test -e "$DEVICES/$E1000E" || fail "not there"
+wait_for "$LIMIT" test -e "$DEVICES/$E1000E/recovery" || fail "not recovered"
+wait_for "$LIMIT" test "$(driver "$E1000E")" || fail "no driver"
+working "$E1000E"
+rebind "$E1000E" $T
+mark
+inject "$E1000E" translate
+expect_steps "$E1000E" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected NEED_RESET
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered reset
+STEPS
+working "$E1000E"
+finish
+
+start "eeh_max_freezes: one error more, and it is given up"
+echo 2 > "$EEH/eeh_max_freezes"
+expect "limit" 2 "$(attr "$RNG" recovery/max_freezes)"
+rebind "$RNG" ''
+for i in 1 2; do
+	mark
+	inject "$RNG" translate
+	wait_for "$LIMIT" ends "$RNG" 1 || fail "the episode does not end"
+	working "$RNG"
+done
+expect_logged "EEH: This PCI device has failed 2 times in the last hour and will be permanently disabled after 2 failures."
+mark
+inject "$RNG" translate
+expect_steps "$RNG" <<STEPS
+begin error
+freeze
+end failed none
+STEPS
+expect_logged "EEH: PHB#3-PE#1 has failed 3 times in the last hour and has been permanently disabled."
+failed "$RNG"
+working "$RNG"
+finish
+
+start "... unless there is another limit for that PE"
+echo 2 > "$EEH/eeh_max_freezes"
+echo 4 > "$DEVICES/$RNG/recovery/max_freezes"
+expect "limit" 4 "$(attr "$RNG" recovery/max_freezes)"
+for i in 1 2 3; do
+	mark
+	inject "$RNG" translate
+	wait_for "$LIMIT" ends "$RNG" 1 || fail "the episode does not end"
+	working "$RNG"
+done
+finish
+
+ktap_finished
