@@ -45,10 +45,27 @@ void pci_fn_unpin(struct pci_pe_fn *fn)
 	fn->driver = NULL;
 }
 
+/*
+ * The error may be that the device does not decode its addresses any more, and
+ * remove() may wait for a register to change.
+ */
+static void let_decode(struct pci_dev *pdev)
+{
+	u16 command;
+
+	if (!pci_is_enabled(pdev))
+		return;
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	if (!(command & (PCI_COMMAND_MEMORY | PCI_COMMAND_IO)) &&
+	    pci_enable_resources(pdev, (1 << PCI_NUM_RESOURCES) - 1))
+		pci_warn(pdev, "cannot enable the device again\n");
+}
+
 static void unbind_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
 	ktime_t begin = pci_step_begin(ep, fn, PCI_STEP_UNBIND);
 
+	let_decode(fn->pdev);
 	device_release_driver(&fn->pdev->dev);
 	pci_step_end(ep, fn, PCI_STEP_UNBIND, begin, 0);
 	fn->unbound = true;

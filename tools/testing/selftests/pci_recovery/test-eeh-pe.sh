@@ -178,9 +178,9 @@ working "$E1000E"
 finish
 
 start "frozen again after one reset: a deeper one helps"
-# One thaw is for the log of the firmware, three are after the reset.
+# Two thaws are for the log of the firmware, three are after the reset.
 set_qemu "$E1000E" eeh-stuck-resets 1
-set_qemu "$E1000E" eeh-failing-thaws 4
+set_qemu "$E1000E" eeh-failing-thaws 5
 mark
 inject "$E1000E" translate
 expect_steps "$E1000E" <<STEPS
