@@ -62,8 +62,8 @@ unsplice:
 
 clean:
 	mkdir -p "$(PCI_RECOVERY_CACHE)"
-	cd "$(PCI_RECOVERY_CACHE)" && rm -rf bench build kernel log lint
+	cd "$(PCI_RECOVERY_CACHE)" && rm -rf bench build kernel log lint qemu
 
 distclean: clean
 	cd "$(PCI_RECOVERY_CACHE)" && \
-		rm -rf ccache lock src busybox-* linux-source-*
+		rm -rf ccache lock src busybox-* linux-source-* qemu-source-*

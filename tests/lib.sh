@@ -2,10 +2,10 @@
 # shellcheck shell=sh
 #
 # What the shell scripts of this directory share.  Sourced with $me set to the
-# script's name.
+# script's name, and elsewhere with $here set to the top of this tree.
 # shellcheck disable=SC2034,SC2154 # variables from and for the script
 
-here=$(cd "$(dirname "$0")/.." && pwd)
+here=${here:-$(cd "$(dirname "$0")/.." && pwd)}
 cache=${PCI_RECOVERY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pci-recovery}
 LINUX=${LINUX:-6.12}
 
