@@ -111,6 +111,13 @@ class S390x:
                 + function(name, self.devices[name], tmp))
 
 
+class S390xAware(S390x):
+    """The same with functions whose drivers have error handlers."""
+
+    devices = VIRTIO | AWARE
+    built = "s390x"
+
+
 class X86:
     """A plain PC: what is tested there brings its own PCI functions."""
 
@@ -204,7 +211,7 @@ class Powernv9(Pseries):
 
 
 # The first one of an architecture is what its tests have if they do not choose.
-MACHINES = {"s390x": {"s390x": S390x}, "x86": {"x86": X86},
+MACHINES = {"s390x": {"s390x": S390x, "s390x-aware": S390xAware}, "x86": {"x86": X86},
             "ppc64le": {"pseries": Pseries, "pseries-stock": PseriesStock,
                         "powernv9": Powernv9}}
 

@@ -355,6 +355,13 @@ for f in "$DEBUG/inject" "$TEST/aware" "$TRACE/events/pci_recovery"; do
 	}
 done
 
+for f in "$DEVICES"/*/recovery; do
+	[ -e "$f" ] && break
+	ktap_print_header
+	ktap_skip_all "the platform recovers no PCI function"
+	exit "$KSFT_SKIP"
+done
+
 # Devices of tests/vm, by what they are.
 if [ -z "${NET:-}" ]; then
 	# shellcheck disable=SC2034 # for the tests
