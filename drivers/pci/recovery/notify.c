@@ -118,6 +118,7 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 {
 	struct pci_pe_fn *fn;
+	bool refused = false;
 	bool stay = false;
 
 	/* The drivers were told that it is over, they expect no callback. */
@@ -126,6 +127,7 @@ enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 		/* One below that is in the hands of somebody else. */
 		if (fn->pe != ep->pe && fn->pe->ops->refuse(fn->pe)) {
 			fn->plan = PCI_FN_LEFT;
+			refused = true;
 			continue;
 		}
 		switch (survey_fn(ep, fn)) {
@@ -142,7 +144,10 @@ enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 			stay = true;
 		}
 	}
-	return stay ? PCI_GO_ON : pci_recovery_stop(ep, PCI_RECOVERY_GONE);
+	if (stay)
+		return PCI_GO_ON;
+	return pci_recovery_stop(ep, refused ? PCI_RECOVERY_REFUSED :
+					       PCI_RECOVERY_GONE);
 }
 
 static bool has_callback(struct pci_pe_fn *fn, enum pci_step callback)
