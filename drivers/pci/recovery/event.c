@@ -322,7 +322,7 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 
 		if (outcome > PCI_RECOVERY_FAILED || fn->plan == PCI_FN_FAIL)
 			result = PCI_ERS_RESULT_DISCONNECT;
-		if (pci_dev_is_added(fn->pdev))
+		if (!fn->refused && pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, result);
 	}
 }

@@ -109,7 +109,7 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	ep->announced = true;
 	for_each_fn(ep, fn) {
-		if (pci_dev_is_added(fn->pdev))
+		if (!fn->refused && pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
 	}
 	return PCI_GO_ON;

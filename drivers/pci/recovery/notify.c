@@ -125,7 +125,8 @@ enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 	ep->retry = pci_pe_state(ep->pe) == PCI_PE_FAILED;
 	for_each_fn(ep, fn) {
 		/* One below that is in the hands of somebody else. */
-		if (fn->pe != ep->pe && fn->pe->ops->refuse(fn->pe)) {
+		fn->refused = fn->pe != ep->pe && fn->pe->ops->refuse(fn->pe);
+		if (fn->refused) {
 			fn->plan = PCI_FN_LEFT;
 			refused = true;
 			continue;

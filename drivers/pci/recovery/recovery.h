@@ -78,6 +78,7 @@ enum pci_fn_plan {
  * @barred: the episode keeps drivers from binding
  * @dirty: an episode that did not end as it should has reset it, or its driver
  *	was told that it is over: it needs a reset
+ * @refused: in the hands of somebody else, so that no uevent is about it
  * @plan: see enum pci_fn_plan
  * @verdict: what it last voted
  */
@@ -99,6 +100,7 @@ struct pci_pe_fn {
 	bool unbound;
 	bool barred;
 	bool dirty;
+	bool refused;
 	enum pci_fn_plan plan;
 	enum pci_recovery_verdict verdict;
 };
