@@ -320,7 +320,8 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 	for_each_fn(ep, fn) {
 		pci_ers_result_t result = PCI_ERS_RESULT_RECOVERED;
 
-		if (outcome > PCI_RECOVERY_FAILED || fn->plan == PCI_FN_FAIL)
+		if (outcome > PCI_RECOVERY_FAILED ||
+		    fn->plan == PCI_FN_FAIL || fn->plan == PCI_FN_LEFT)
 			result = PCI_ERS_RESULT_DISCONNECT;
 		if (!fn->refused && pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, result);
