@@ -304,6 +304,7 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 /* The one uevent of an episode's end, for each function that is still there. */
 static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 {
+	bool over = outcome > PCI_RECOVERY_FAILED;
 	struct pci_pe_fn *fn;
 	struct pci_dev *pdev;
 
@@ -313,15 +314,16 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 	if (ep->rung == PCI_RUNG_RESCAN) {
 		pdev = pci_pe_get_dev(ep->pe);
 		if (pdev)
-			pci_uevent_ers(pdev, PCI_ERS_RESULT_RECOVERED);
+			pci_uevent_ers(pdev, over ? PCI_ERS_RESULT_DISCONNECT :
+						    PCI_ERS_RESULT_RECOVERED);
 		pci_dev_put(pdev);
 		return;
 	}
 	for_each_fn(ep, fn) {
 		pci_ers_result_t result = PCI_ERS_RESULT_RECOVERED;
 
-		if (outcome > PCI_RECOVERY_FAILED ||
-		    fn->plan == PCI_FN_FAIL || fn->plan == PCI_FN_LEFT)
+		if (over || fn->plan == PCI_FN_FAIL ||
+		    fn->plan == PCI_FN_LEFT)
 			result = PCI_ERS_RESULT_DISCONNECT;
 		if (!fn->refused && pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, result);
