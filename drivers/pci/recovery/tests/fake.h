@@ -7,8 +7,8 @@
  * all but the hardware is real.
  *
  * Below: fake_config.c what a function's config space does, fake_host.c the
- * bridges, fake_pe.c the platform, fake_driver.c the drivers, fake_log.c what
- * happened.
+ * bridges, fake_pe.c the platform, fake_optional.c what not every platform has,
+ * fake_driver.c the drivers, fake_log.c what happened.
  */
 #ifndef _PCI_RECOVERY_FAKE_H
 #define _PCI_RECOVERY_FAKE_H
@@ -58,6 +58,7 @@
 enum fake_op {
 	FAKE_LOCK,
 	FAKE_FREEZE,
+	FAKE_DIAGNOSE,
 	FAKE_THAW_MMIO,
 	FAKE_THAW_DMA,
 	FAKE_RESET,
@@ -182,6 +183,7 @@ struct fake_log {
  * @calls: how often an operation was called
  * @reset_ms: how long a reset takes
  * @refuse: it is in the hands of someone else
+ * @late: the platform does not know yet that its functions are its own
  * @freezes: how often it was frozen
  * @error_in: so many config accesses from now it fails, if that is not 0
  * @hook: is called from each operation, if set
@@ -203,6 +205,7 @@ struct fake_pe {
 	atomic_t calls[FAKE_NR_OPS];
 	unsigned int reset_ms;
 	bool refuse;
+	bool late;
 	atomic_t freezes;
 	atomic_t error_in;
 	void (*hook)(struct fake_pe *fpe, enum fake_op op);
@@ -231,7 +234,12 @@ bool fake_wait(struct fake_pe *fpe, unsigned int ends, unsigned int ms);
 void fake_idle(struct fake_pe *fpe);
 bool fake_stalled(struct fake_pe *fpe, char *buf, size_t size);
 bool fake_busy(struct fake_pe *fpe);
+void fake_found(struct fake_fn *fn);
 void fake_limits(unsigned int callback_ms, unsigned int rescue_ms);
+
+/* fake_optional.c: for tests */
+void fake_optional(struct fake_pe *fpe);
+void fake_max_freezes(u32 max);
 
 /* fake_host.c: for tests */
 int fake_fn_add(struct fake_fn *fn, u16 driver);
@@ -254,9 +262,12 @@ struct fake_pe *fake_pe_at(unsigned int index);
 enum pci_pe_hw_state fake_state(struct fake_pe *fpe);
 void fake_power_on(struct fake_pe *fpe);
 bool fake_hotplugging(void);
+int fake_op_enter(struct fake_pe *fpe, enum fake_op op);
+void fake_log_notice(struct fake_pe *fpe, const struct pci_notice *notice);
 struct fake_pe *fake_below(struct fake_pe *root, struct fake_pe *fpe);
 void fake_config_init(struct fake_fn *fn);
 void fake_config_reset(struct fake_fn *fn, enum fake_change change);
+extern const struct pci_pe_ops fake_ops;
 extern struct pci_ops fake_config_ops;
 
 #endif /* _PCI_RECOVERY_FAKE_H */

@@ -8,6 +8,10 @@
  *	STEP [FUNCTION][=ERROR]		function: where it is the step of one
  *	vote FUNCTION VOTE
  *	end OUTCOME RUNG
+ *
+ * and, if the platform is told of them:
+ *
+ *	notice KIND CALLBACK [FUNCTION DRIVER [VOTE]]
  */
 
 #define pr_fmt(fmt) "pci_recovery_fake: " fmt
@@ -57,6 +61,11 @@ static const char * const votes[] = {
 	[(__force u32)PCI_ERS_RESULT_RECOVERED]		= "recovered",
 	[(__force u32)PCI_ERS_RESULT_NO_AER_DRIVER]	= "no_aer_driver",
 };
+
+static const char *vote_name(u32 vote)
+{
+	return vote < ARRAY_SIZE(votes) ? votes[vote] : "unknown";
+}
 
 /* The PE of that name, or of a function of that name with that number. */
 static struct fake_pe *pe_named(const char *dev, unsigned int *function)
@@ -149,8 +158,7 @@ static void on_vote(void *unused, u32 episode, const char *dev,
 	if (!fpe)
 		return;
 	guard(spinlock_irqsave)(&fpe->log.lock);
-	add(&fpe->log, "vote %u %s\n", function,
-	    vote < ARRAY_SIZE(votes) ? votes[vote] : "unknown");
+	add(&fpe->log, "vote %u %s\n", function, vote_name(vote));
 }
 
 static void on_end(void *unused, u32 episode, const char *dev,
@@ -174,6 +182,28 @@ static void on_end(void *unused, u32 episode, const char *dev,
 		WRITE_ONCE(fpe->log.ends, fpe->log.ends + 1);
 	}
 	wake_up_all(&log_wait);
+}
+
+static const char * const kinds[] = {
+	[PCI_NOTICE_BEGIN]	= "begin",
+	[PCI_NOTICE_SKIP]	= "skip",
+	[PCI_NOTICE_CALL]	= "call",
+	[PCI_NOTICE_VOTE]	= "vote",
+	[PCI_NOTICE_END]	= "end",
+};
+
+/* What the platform was told of an episode of @fpe. */
+void fake_log_notice(struct fake_pe *fpe, const struct pci_notice *notice)
+{
+	guard(spinlock_irqsave)(&fpe->log.lock);
+	add(&fpe->log, "notice %s %s", kinds[notice->kind],
+	    steps[notice->callback].name);
+	if (notice->pdev)
+		add(&fpe->log, " %u %s", PCI_FUNC(notice->pdev->devfn),
+		    notice->driver ?: "-");
+	if (notice->kind == PCI_NOTICE_VOTE)
+		add(&fpe->log, " %s", vote_name((__force u32)notice->vote));
+	add(&fpe->log, "\n");
 }
 
 void fake_log_clear(struct fake_pe *fpe)

@@ -77,11 +77,11 @@ static struct pci_pe *op_find(struct pci_dev *pdev)
 {
 	struct fake_fn *fn = fake_fn_of(pdev);
 
-	return fn ? &fn->fpe->pe : NULL;
+	return fn && !fn->fpe->late ? &fn->fpe->pe : NULL;
 }
 
 /* Each operation begins here: count it, let the test act, fail if told to. */
-static int op_enter(struct fake_pe *fpe, enum fake_op op)
+int fake_op_enter(struct fake_pe *fpe, enum fake_op op)
 {
 	void (*hook)(struct fake_pe *fpe, enum fake_op op);
 	struct fake_fault *fault = &fpe->fault[op];
@@ -108,7 +108,7 @@ static int op_lock(struct pci_pe *pe)
 	struct fake_pe *fpe = to_fake_pe(pe);
 	int ret;
 
-	ret = op_enter(fpe, FAKE_LOCK);
+	ret = fake_op_enter(fpe, FAKE_LOCK);
 	if (ret)
 		return ret;
 	mutex_lock(&fpe->lock);
@@ -153,14 +153,14 @@ static int op_freeze(struct pci_pe *pe)
 	struct fake_pe *fpe = to_fake_pe(pe);
 
 	lockdep_assert_held(&fpe->lock);
-	return op_enter(fpe, FAKE_FREEZE);
+	return fake_op_enter(fpe, FAKE_FREEZE);
 }
 
 static int op_thaw_mmio(struct pci_pe *pe)
 {
 	struct fake_pe *fpe = to_fake_pe(pe);
 
-	return op_enter(fpe, FAKE_THAW_MMIO) ?:
+	return fake_op_enter(fpe, FAKE_THAW_MMIO) ?:
 	       hw_move(fpe, PCI_PE_HW_FROZEN, PCI_PE_HW_MMIO);
 }
 
@@ -168,7 +168,7 @@ static int op_thaw_dma(struct pci_pe *pe)
 {
 	struct fake_pe *fpe = to_fake_pe(pe);
 
-	return op_enter(fpe, FAKE_THAW_DMA) ?:
+	return fake_op_enter(fpe, FAKE_THAW_DMA) ?:
 	       hw_move(fpe, PCI_PE_HW_MMIO, PCI_PE_HW_NORMAL);
 }
 
@@ -196,7 +196,7 @@ static int op_reset(struct pci_pe *pe, enum pci_pe_reset depth)
 	lockdep_assert_held(&fpe->lock);
 
 	WARN_ON_ONCE(atomic_inc_return(&fpe->in_reset) != 1);
-	ret = op_enter(fpe, depth == PCI_PE_RESET_HOT ? FAKE_RESET :
+	ret = fake_op_enter(fpe, depth == PCI_PE_RESET_HOT ? FAKE_RESET :
 							FAKE_DEEP_RESET);
 	if (!ret && READ_ONCE(fpe->reset_ms))
 		msleep(fpe->reset_ms);
@@ -240,7 +240,7 @@ static int op_rescan(struct pci_pe *pe)
 	struct fake_pe *below, *fpe = to_fake_pe(pe);
 	int ret;
 
-	ret = op_enter(fpe, FAKE_RESCAN) ?:
+	ret = fake_op_enter(fpe, FAKE_RESCAN) ?:
 	      hw_move_one(fpe, READ_ONCE(fpe->hw), PCI_PE_HW_NORMAL);
 	if (ret)
 		return ret;
@@ -253,10 +253,10 @@ static int op_rescan(struct pci_pe *pe)
 static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
 		      enum pci_recovery_outcome outcome)
 {
-	op_enter(to_fake_pe(pe), FAKE_REPORT);
+	fake_op_enter(to_fake_pe(pe), FAKE_REPORT);
 }
 
-static const struct pci_pe_ops fake_ops = {
+const struct pci_pe_ops fake_ops = {
 	.name		= "fake",
 	.find		= op_find,
 	.lock		= op_lock,
@@ -300,13 +300,16 @@ static void pe_renew(struct fake_pe *fpe)
 	fpe->change = FAKE_SAME;
 	fpe->reset_ms = 0;
 	fpe->refuse = false;
+	fpe->late = false;
 	atomic_set(&fpe->error_in, 0);
 	fpe->priv = NULL;
 	WRITE_ONCE(fpe->hook, NULL);
 	WRITE_ONCE(fpe->step_hook, NULL);
 	fpe->log.last_only = false;
+	fpe->pe.ops = &fake_ops;
 	fpe->pe.auto_recover = true;
 	fpe->pe.max_freezes = pci_recovery_max_freezes;
+	fpe->pe.limited = false;
 	fpe->pe.freezes = 0;
 	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
 		memset(fn->ms, 0, sizeof(fn->ms));
@@ -440,6 +443,14 @@ bool fake_busy(struct fake_pe *fpe)
 	return pci_pe_busy(&fpe->pe);
 }
 EXPORT_SYMBOL_GPL(fake_busy);
+
+/* The platform finds out whose @fn is, after it was added.  May sleep. */
+void fake_found(struct fake_fn *fn)
+{
+	fn->fpe->late = false;
+	pci_recovery_add(fn->pdev);
+}
+EXPORT_SYMBOL_GPL(fake_found);
 
 /* Deadlines for all PEs. */
 void fake_limits(unsigned int callback_ms, unsigned int rescue_ms)
