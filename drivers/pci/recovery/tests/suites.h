@@ -42,5 +42,6 @@ extern struct kunit_suite fault_suite;
 extern struct kunit_suite sysfs_suite;
 extern struct kunit_suite step_suite;
 extern struct kunit_suite hand_suite;
+extern struct kunit_suite platform_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */

@@ -146,6 +146,25 @@ static void sysfs_max_freezes(struct kunit *test)
 	expect_file(test, fn, "recovery/max_freezes", "17\n");
 }
 
+/* The platform's counts until there is one of its own. */
+static void sysfs_max_freezes_own(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+	struct fake_fn *fn = &fpe->fn[0];
+
+	fake_optional(fpe);
+	fake_max_freezes(7);
+	expect_file(test, fn, "recovery/max_freezes", "7\n");
+	fake_max_freezes(8);
+	expect_file(test, fn, "recovery/max_freezes", "8\n");
+	KUNIT_EXPECT_EQ(test,
+			file_write(file_of(fn, "recovery/max_freezes"), "0"),
+			1);
+	expect_file(test, fn, "recovery/max_freezes", "0\n");
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_FAILED);
+}
+
 /* "recover" is the platform's; this is what it does with it. */
 static struct device_attribute test_recover = {
 	.attr = { .name = "test_recover", .mode = 0200 },
@@ -290,6 +309,7 @@ static struct kunit_case sysfs_cases[] = {
 	KUNIT_CASE(sysfs_after_failure),
 	KUNIT_CASE(sysfs_auto),
 	KUNIT_CASE(sysfs_max_freezes),
+	KUNIT_CASE(sysfs_max_freezes_own),
 	KUNIT_CASE(sysfs_recover),
 	KUNIT_CASE(sysfs_gone),
 	KUNIT_CASE(sysfs_parameters),
