@@ -43,5 +43,6 @@ extern struct kunit_suite sysfs_suite;
 extern struct kunit_suite step_suite;
 extern struct kunit_suite hand_suite;
 extern struct kunit_suite platform_suite;
+extern struct kunit_suite uevent_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */
