@@ -98,6 +98,20 @@ static void budget_auto_off(struct kunit *test)
 	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }
 
+/* What is frozen looks so, also if the platform was not sure at first. */
+static void budget_auto_off_unsure(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->pe.auto_recover = false;
+	fake_freeze(fpe);
+	pci_recovery_report(&fpe->pe, PCI_REPORT_UNSURE);
+	suite_wait(test, fpe, 1);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_REFUSED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_FROZEN);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_frozen);
+}
+
 /* The platform says: permanent.  No operator is bound by that. */
 static void budget_permanent(struct kunit *test)
 {
@@ -144,6 +158,19 @@ static void budget_stale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
 }
 
+/* ... nor was there an error at all, though everyone was told of one. */
+static void budget_stale_published(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fake_fail(fpe, FAKE_FREEZE, 0, 1, -ESTALE);
+	pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
+	suite_wait(test, fpe, 1);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_STALE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
+}
+
 static struct kunit_case budget_cases[] = {
 	KUNIT_CASE(budget_used_up),
 	KUNIT_CASE(budget_zero),
@@ -151,9 +178,11 @@ static struct kunit_case budget_cases[] = {
 	KUNIT_CASE(budget_operator_does_not_count),
 	KUNIT_CASE(budget_refused),
 	KUNIT_CASE(budget_auto_off),
+	KUNIT_CASE(budget_auto_off_unsure),
 	KUNIT_CASE(budget_permanent),
 	KUNIT_CASE(budget_freeze_says_permanent),
 	KUNIT_CASE(budget_stale),
+	KUNIT_CASE(budget_stale_published),
 	{}
 };
 

@@ -58,6 +58,43 @@ static void ladder_thaw_dma_fails(struct kunit *test)
 			1);
 }
 
+/* It fails again with its DMA stopped: that is not allowed before a reset. */
+static void freeze_in_mmio_enabled(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_MMIO_ENABLED)
+		fake_freeze(fn->fpe);
+}
+
+static void ladder_frozen_in_mmio_enabled(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	WRITE_ONCE(fpe->fn[0].hook, freeze_in_mmio_enabled);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_THAW_DMA]), 0);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_RESET);
+}
+
+/* ... and after the thaw: in the same episode. */
+static void freeze_after_thaw(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_THAW_DMA)
+		fake_error(fpe);
+}
+
+static void ladder_frozen_after_thaw(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	WRITE_ONCE(fpe->step_hook, freeze_after_thaw);
+	suite_error(test, fpe);
+	fake_idle(fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_RESET);
+}
+
 static void ladder_reset_fails(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
@@ -235,6 +272,31 @@ static void ladder_no_rung_holds(struct kunit *test)
 	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_perm_failure);
 }
 
+/* A device that works looks frozen when an operator has it recovered. */
+static int state_seen;
+static u32 channel_seen;
+
+static void look_in_error_detected(struct fake_fn *fn, enum fake_call call)
+{
+	if (call != FAKE_ERROR_DETECTED)
+		return;
+	state_seen = atomic_read(&fn->fpe->pe.state);
+	channel_seen = (__force u32)fn->pdev->error_state;
+}
+
+static void ladder_operator_isolates(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	WRITE_ONCE(fpe->fn[0].hook, look_in_error_detected);
+	state_seen = PCI_PE_NR_STATES;
+	channel_seen = 0;
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
+	KUNIT_EXPECT_EQ(test, state_seen, PCI_PE_FROZEN);
+	KUNIT_EXPECT_EQ(test, channel_seen, (__force u32)pci_channel_io_frozen);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
+}
+
 /* An operator gets more: rebind instead of giving up, and a rescan. */
 static void ladder_operator_rebinds(struct kunit *test)
 {
@@ -327,6 +389,8 @@ static struct kunit_case ladder_cases[] = {
 	KUNIT_CASE(ladder_thaw),
 	KUNIT_CASE(ladder_thaw_mmio_fails),
 	KUNIT_CASE(ladder_thaw_dma_fails),
+	KUNIT_CASE(ladder_frozen_in_mmio_enabled),
+	KUNIT_CASE(ladder_frozen_after_thaw),
 	KUNIT_CASE(ladder_reset_fails),
 	KUNIT_CASE(ladder_slot_reset_gives_up),
 	KUNIT_CASE(ladder_rebind),
@@ -336,6 +400,7 @@ static struct kunit_case ladder_cases[] = {
 	KUNIT_CASE(ladder_revive_fails),
 	KUNIT_CASE(ladder_probe_fails),
 	KUNIT_CASE(ladder_no_rung_holds),
+	KUNIT_CASE(ladder_operator_isolates),
 	KUNIT_CASE(ladder_operator_rebinds),
 	KUNIT_CASE(ladder_operator_rescans),
 	KUNIT_CASE(ladder_operator_fails),

@@ -136,6 +136,58 @@ static void storm_report_when_stale(struct kunit *test)
 	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }
 
+/* A late report of what the reset has dealt with is not seen by the driver. */
+static u32 channel_in_resume;
+
+static void report_late(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_SLOT_RESET)
+		pci_recovery_report(&fn->fpe->pe, PCI_REPORT_ERROR);
+	if (call == FAKE_RESUME)
+		channel_in_resume = (__force u32)fn->pdev->error_state;
+}
+
+static void storm_late_report(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	channel_in_resume = 0;
+	WRITE_ONCE(fpe->fn[0].hook, report_late);
+	suite_error(test, fpe);
+	fake_idle(fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
+	KUNIT_EXPECT_EQ(test, channel_in_resume,
+			(__force u32)pci_channel_io_normal);
+}
+
+/* One before resume is not hidden by the end of the episode. */
+static int state_at_end;
+
+static void fail_after_bind(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_BIND && !fpe->log.ends)
+		fake_error(fpe);
+}
+
+static void look_at_end(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_REPORT && fpe->log.ends == 1)
+		state_at_end = atomic_read(&fpe->pe.state);
+}
+
+static void storm_error_before_resume(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	state_at_end = PCI_PE_NR_STATES;
+	WRITE_ONCE(fpe->step_hook, fail_after_bind);
+	WRITE_ONCE(fpe->hook, look_at_end);
+	suite_error(test, fpe);
+	suite_wait(test, fpe, 2);
+	KUNIT_EXPECT_EQ(test, state_at_end, PCI_PE_FROZEN);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 /* A driver that lets the device fail whenever it resumes runs out of budget. */
 static void storm_for_ever(struct fake_fn *fn, enum fake_call call)
 {
@@ -233,6 +285,8 @@ static struct kunit_case storm_cases[] = {
 	KUNIT_CASE(storm_of_operators),
 	KUNIT_CASE(storm_episode_ids),
 	KUNIT_CASE(storm_report_when_stale),
+	KUNIT_CASE(storm_late_report),
+	KUNIT_CASE(storm_error_before_resume),
 	{}
 };
 
