@@ -54,8 +54,8 @@ static bool stalled(struct fake_pe *fpe, const char *what)
 	int tries;
 
 	for (tries = 0; tries < SUITE_MS / 20; tries++) {
-		if (fake_stalled(fpe, buf, sizeof(buf)))
-			return !strcmp(buf, what);
+		if (fake_stalled(fpe, buf, sizeof(buf)) && !strcmp(buf, what))
+			return true;
 		msleep(20);
 	}
 	return false;
