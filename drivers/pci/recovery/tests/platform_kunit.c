@@ -60,6 +60,25 @@ static void platform_reset(struct kunit *test)
 			 "end recovered reset\n");
 }
 
+/* It is told of a call before that, not when the driver is stuck in it. */
+static bool told_before;
+
+static void look_at_notices(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_ERROR_DETECTED)
+		told_before = strstr(fn->fpe->log.text, "notice call");
+}
+
+static void platform_told_before(struct kunit *test)
+{
+	struct fake_pe *fpe = optional_aware(test);
+
+	told_before = false;
+	WRITE_ONCE(fpe->fn[0].hook, look_at_notices);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_TRUE(test, told_before);
+}
+
 /* A callback that is missing has no opinion, but is not left out. */
 static void platform_thaw(struct kunit *test)
 {
@@ -351,6 +370,7 @@ static void platform_locks(struct kunit *test)
 
 static struct kunit_case platform_cases[] = {
 	KUNIT_CASE(platform_reset),
+	KUNIT_CASE(platform_told_before),
 	KUNIT_CASE(platform_thaw),
 	KUNIT_CASE(platform_missing_slot_reset),
 	KUNIT_CASE(platform_skip),
