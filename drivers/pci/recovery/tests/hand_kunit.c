@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "suites.h"
+#include "../../pci.h"
 
 /* As a write to driver_override does. */
 static int override(struct pci_dev *pdev, u16 driver)
@@ -230,6 +231,37 @@ static void hand_bound_when_silent(struct kunit *test)
 	bind_silent(test, fpe);
 }
 
+/* Who was bound after a failure is unbound like any other. */
+static void hand_bound_after_failure(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	atomic_set(&fpe->fn[0].fail_probes, 3);
+	suite_error(test, fpe);
+	KUNIT_ASSERT_EQ(test, fpe->log.outcome, PCI_RECOVERY_FAILED);
+	fpe->hw = PCI_PE_HW_NORMAL;
+	KUNIT_ASSERT_EQ(test, device_attach(&fpe->fn[0].pdev->dev), 1);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
+	KUNIT_EXPECT_EQ(test, called(fpe, FAKE_REMOVE), 2);
+	expect_driver(test, fpe, FAKE_UNAWARE);
+}
+
+/* Somebody is about to add or to remove it: its driver is not called then. */
+static void hand_not_added(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+	struct pci_dev *pdev = fpe->fn[0].pdev;
+
+	clear_bit(PCI_DEV_ADDED, &pdev->priv_flags);
+	fake_error(fpe);
+	msleep(300);
+	KUNIT_EXPECT_EQ(test, called(fpe, FAKE_ERROR_DETECTED), 0);
+	KUNIT_EXPECT_EQ(test, fpe->log.ends, 0);
+	set_bit(PCI_DEV_ADDED, &pdev->priv_flags);
+	suite_wait(test, fpe, 1);
+	expect_driver(test, fpe, FAKE_AWARE);
+}
+
 /* Whose DMA is none of the kernel's. */
 static void hand_managed_dma(struct kunit *test)
 {
@@ -278,6 +310,8 @@ static struct kunit_case hand_cases[] = {
 	KUNIT_CASE(hand_faster),
 	KUNIT_CASE(hand_bound_when_failed),
 	KUNIT_CASE(hand_bound_when_silent),
+	KUNIT_CASE(hand_bound_after_failure),
+	KUNIT_CASE(hand_not_added),
 	KUNIT_CASE(hand_managed_dma),
 	KUNIT_CASE(hand_no_bar),
 	{}
