@@ -189,8 +189,9 @@ static void ladder_unbound_by_hand(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
 	struct pci_dev *pdev = fpe->fn[0].pdev;
-	u32 bar;
+	u32 bar, before, after;
 
+	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_1, &before);
 	WRITE_ONCE(fpe->hook, unbind_in_reset);
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
@@ -198,6 +199,9 @@ static void ladder_unbound_by_hand(struct kunit *test)
 	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0, &bar);
 	KUNIT_EXPECT_EQ(test, bar & PCI_BASE_ADDRESS_MEM_MASK,
 			lower_32_bits(pci_resource_start(pdev, 0)));
+	/* One that is above 4 GB can only be told from none by this. */
+	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_1, &after);
+	KUNIT_EXPECT_EQ(test, after, before);
 }
 
 static void ladder_driverless(struct kunit *test)
