@@ -96,10 +96,23 @@ static void stuck_desc(const struct stuck *stuck, char *desc)
 
 KUNIT_ARRAY_PARAM(stuck, stucks, stuck_desc);
 
+static unsigned int stalls_of(struct fake_pe *fpe)
+{
+	const char *text = fpe->log.text;
+	unsigned int stalls = 0;
+
+	while ((text = strstr(text, "stall="))) {
+		stalls++;
+		text++;
+	}
+	return stalls;
+}
+
 static void deadline_callback(struct kunit *test)
 {
 	const struct stuck *stuck = test->param_value;
 	struct fake_pe *fpe = stuck_pe(test, stuck->driver, stuck->call);
+	unsigned int stalls;
 	unsigned long left;
 
 	fake_error(fpe);
@@ -110,6 +123,10 @@ static void deadline_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -ETIMEDOUT);
 	expect_others(test);
 	KUNIT_EXPECT_EQ(test, fpe->log.ends, 0);
+	/* Once is enough, however long it takes. */
+	stalls = stalls_of(fpe);
+	msleep(2 * CALLBACK_MS);
+	KUNIT_EXPECT_EQ(test, stalls_of(fpe), stalls);
 
 	complete_all(&let_go);
 	suite_wait(test, fpe, 1);
@@ -119,15 +136,22 @@ static void deadline_callback(struct kunit *test)
 }
 
 /* It fails again under its driver, which waits for it to answer. */
+static bool gave_up;
+
 static void wait_for_device(struct fake_fn *fn, enum fake_call call)
 {
+	struct pci_dev *pdev = fn->pdev;
 	int tries = SUITE_MS / 20;
 
 	if (call != stuck_in || fn->fpe->log.ends)
 		return;
 	fake_error(fn->fpe);
-	while (READ_ONCE(fn->fpe->hw) != PCI_PE_HW_NORMAL && tries--)
+	/* Which the driver is to know. */
+	while ((READ_ONCE(fn->fpe->hw) != PCI_PE_HW_NORMAL ||
+		READ_ONCE(pdev->error_state) != pci_channel_io_normal) &&
+	       tries--)
 		msleep(20);
+	gave_up = tries < 0;
 }
 
 static void deadline_rescue(struct kunit *test)
@@ -138,6 +162,7 @@ static void deadline_rescue(struct kunit *test)
 	WRITE_ONCE(fpe->fn[0].hook, wait_for_device);
 	suite_error(test, fpe);
 	suite_wait(test, fpe, 2);
+	KUNIT_EXPECT_FALSE(test, gave_up);
 	/* MMIO, then DMA; and then it is recovered as it should be. */
 	first = strstr(fpe->log.text, "rescue\n");
 	KUNIT_ASSERT_NOT_NULL(test, first);
@@ -145,6 +170,40 @@ static void deadline_rescue(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(fpe->log.text, "begin again\n"));
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
+}
+
+/* At most so often in one step. */
+static void wait_in_vain(struct fake_fn *fn, enum fake_call call)
+{
+	if (call != stuck_in || fn->fpe->log.ends)
+		return;
+	fake_error(fn->fpe);
+	msleep(10 * RESCUE_MS);
+}
+
+static void deadline_rescue_in_vain(struct kunit *test)
+{
+	struct fake_pe *fpe = stuck_pe(test, FAKE_AWARE, FAKE_RESUME);
+
+	suite_limits(test, SUITE_MS, RESCUE_MS);
+	WRITE_ONCE(fpe->fn[0].hook, wait_in_vain);
+	fake_fail(fpe, FAKE_THAW_MMIO, 0, 100, -EIO);
+	suite_error(test, fpe);
+	suite_wait(test, fpe, 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_THAW_MMIO]), 4);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
+/* Where it is meant to be frozen it stays so, until the step is overdue. */
+static void deadline_frozen_is_meant(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	suite_limits(test, SUITE_MS, RESCUE_MS);
+	fpe->fn[0].ms[FAKE_ERROR_DETECTED] = 5 * RESCUE_MS;
+	suite_error(test, fpe);
+	KUNIT_EXPECT_NULL(test, strstr(fpe->log.text, "rescue"));
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 }
 
 /* In mmio_enabled DMA is meant to be stopped. */
@@ -281,6 +340,8 @@ static void deadline_operator_is_killed(struct kunit *test)
 static struct kunit_case deadline_cases[] = {
 	KUNIT_CASE_PARAM(deadline_callback, stuck_gen_params),
 	KUNIT_CASE(deadline_rescue),
+	KUNIT_CASE(deadline_rescue_in_vain),
+	KUNIT_CASE(deadline_frozen_is_meant),
 	KUNIT_CASE(deadline_rescue_not_further),
 	KUNIT_CASE(deadline_rescue_who_holds_the_lock),
 	KUNIT_CASE(deadline_unbind_by_hand),
