@@ -172,6 +172,23 @@ static void restore_unsaved(struct kunit *test)
 	expect_config(test, fn, config);
 }
 
+/* A driver without slot_reset that has saved before it enabled. */
+static void restore_enabled(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_HAS_ERROR_DETECTED);
+	struct pci_dev *pdev = fpe->fn[0].pdev;
+	u16 before, after;
+
+	pci_read_config_word(pdev, PCI_COMMAND, &before);
+	KUNIT_EXPECT_NE(test, before & PCI_COMMAND_MASTER, 0);
+	pci_write_config_word(pdev, PCI_COMMAND, 0);
+	pci_save_state(pdev);
+	pci_write_config_word(pdev, PCI_COMMAND, before);
+	suite_error(test, fpe);
+	pci_read_config_word(pdev, PCI_COMMAND, &after);
+	KUNIT_EXPECT_EQ(test, after, before);
+}
+
 /* The test of the tests: a reset does forget. */
 static void restore_is_needed(struct kunit *test)
 {
@@ -245,6 +262,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(restore_private_copy),
 	KUNIT_CASE(restore_late_driver),
 	KUNIT_CASE(restore_unsaved),
+	KUNIT_CASE(restore_enabled),
 	KUNIT_CASE_PARAM(restore_not_onto_another, other_gen_params),
 	KUNIT_CASE(restore_no_answer),
 	{}

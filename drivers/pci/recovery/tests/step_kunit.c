@@ -123,6 +123,40 @@ static void step_other_subsystem(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_PROBE]), 1);
 }
 
+static void other_class(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_RESET)
+		fpe->fn[0].cfg[PCI_CLASS_DEVICE]++;
+}
+
+static void step_other_class(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	WRITE_ONCE(fpe->step_hook, other_class);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
+}
+
+/* A VF has no ids. */
+static void no_ids(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_RESET)
+		memset(fpe->fn[0].cfg, 0xff, 4);
+}
+
+static void step_vf(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_DRIVERLESS);
+
+	fpe->fn[0].pdev->is_virtfn = 1;
+	WRITE_ONCE(fpe->step_hook, no_ids);
+	suite_error(test, fpe);
+	fpe->fn[0].pdev->is_virtfn = 0;
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_RESET);
+}
+
 /* A VF has no ids, so it takes the serial number to see that it is silent. */
 static void virtual_function(struct fake_pe *fpe, enum pci_step step)
 {
@@ -176,6 +210,8 @@ static struct kunit_case step_cases[] = {
 	KUNIT_CASE_PARAM(step_fails, after_gen_params),
 	KUNIT_CASE_PARAM(step_gone, after_gen_params),
 	KUNIT_CASE(step_other_subsystem),
+	KUNIT_CASE(step_other_class),
+	KUNIT_CASE(step_vf),
 	KUNIT_CASE(step_silent_vf),
 	KUNIT_CASE(step_msi),
 	{}
