@@ -86,6 +86,20 @@ static void budget_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 }
 
+/* Only a success makes the count start again. */
+static void budget_operator_refused(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->pe.max_freezes = 1;
+	suite_error(test, fpe);
+	fpe->refuse = true;
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -EBUSY);
+	fpe->refuse = false;
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_FAILED);
+}
+
 static void budget_auto_off(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
@@ -177,6 +191,7 @@ static struct kunit_case budget_cases[] = {
 	KUNIT_CASE(budget_hour_is_over),
 	KUNIT_CASE(budget_operator_does_not_count),
 	KUNIT_CASE(budget_refused),
+	KUNIT_CASE(budget_operator_refused),
 	KUNIT_CASE(budget_auto_off),
 	KUNIT_CASE(budget_auto_off_unsure),
 	KUNIT_CASE(budget_permanent),

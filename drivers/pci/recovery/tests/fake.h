@@ -184,6 +184,7 @@ struct fake_log {
  * @reset_ms: how long a reset takes
  * @refuse: it is in the hands of someone else
  * @late: the platform does not know yet that its functions are its own
+ * @told: what the firmware was told last
  * @freezes: how often it was frozen
  * @error_in: so many config accesses from now it fails, if that is not 0
  * @hook: is called from each operation, if set
@@ -206,6 +207,7 @@ struct fake_pe {
 	unsigned int reset_ms;
 	bool refuse;
 	bool late;
+	enum pci_recovery_outcome told;
 	atomic_t freezes;
 	atomic_t error_in;
 	void (*hook)(struct fake_pe *fpe, enum fake_op op);

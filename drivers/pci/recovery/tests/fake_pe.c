@@ -253,6 +253,7 @@ static int op_rescan(struct pci_pe *pe)
 static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
 		      enum pci_recovery_outcome outcome)
 {
+	to_fake_pe(pe)->told = outcome;
 	fake_op_enter(to_fake_pe(pe), FAKE_REPORT);
 }
 

@@ -288,94 +288,13 @@ static void gone_in_last_reset(struct kunit *test)
 /* ... nor is it scanned again. */
 static void gone_for_an_operator(struct kunit *test)
 {
-	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+	struct fake_pe *fpe = suite_pe(test, FAKE_DRIVERLESS);
 
 	fake_fail(fpe, FAKE_RESET, 0, 100, -EIO);
 	fake_fail(fpe, FAKE_DEEP_RESET, 0, 100, -EIO);
 	WRITE_ONCE(fpe->hook, leave_in_last_reset);
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), -ENODEV);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_RESCAN]), 0);
-}
-
-/* What came in its place by then is not given up. */
-static void replace_in_last_reset(struct fake_pe *fpe, enum fake_op op)
-{
-	if (op != FAKE_DEEP_RESET ||
-	    atomic_read(&fpe->calls[FAKE_DEEP_RESET]) != 2)
-		return;
-	fake_fn_del(&fpe->fn[0]);
-	fpe->hw = PCI_PE_HW_NORMAL;
-	fake_fn_add(&fpe->fn[0], FAKE_AWARE);
-}
-
-static void gone_replaced_in_last_reset(struct kunit *test)
-{
-	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
-
-	fake_fail(fpe, FAKE_RESET, 0, 100, -EIO);
-	fake_fail(fpe, FAKE_DEEP_RESET, 0, 100, -EIO);
-	WRITE_ONCE(fpe->hook, replace_in_last_reset);
-	suite_error(test, fpe);
-	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
-	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
-}
-
-/*
- * Released while an episode runs, and something else is there when that ends:
- * it keeps its driver, and if it has failed it is recovered.
- */
-static struct fake_pe *released;
-
-static void release_work(struct work_struct *work)
-{
-	fake_release(released);
-}
-
-static DECLARE_WORK(release, release_work);
-
-static bool successor_fails;
-
-static void release_and_replace(struct fake_pe *fpe, enum fake_op op)
-{
-	if (op != FAKE_REPORT || fpe->log.ends != 1)
-		return;
-	fake_gone(fpe);
-	queue_work(system_unbound_wq, &release);
-	msleep(50);
-	fake_fn_del(&fpe->fn[0]);
-	fake_fn_add(&fpe->fn[0], FAKE_AWARE);
-	if (successor_fails)
-		fake_error(fpe);
-}
-
-static void gone_release_of_successor(struct kunit *test)
-{
-	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
-
-	released = fpe;
-	successor_fails = false;
-	WRITE_ONCE(fpe->hook, release_and_replace);
-	suite_error(test, fpe);
-	flush_work(&release);
-	suite_wait(test, fpe, 2);
-	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_GONE);
-	KUNIT_EXPECT_NOT_NULL(test, fpe->fn[0].pdev->dev.driver);
-	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
-}
-
-static void gone_release_and_error(struct kunit *test)
-{
-	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
-
-	released = fpe;
-	successor_fails = true;
-	WRITE_ONCE(fpe->hook, release_and_replace);
-	suite_error(test, fpe);
-	flush_work(&release);
-	suite_wait(test, fpe, 2);
-	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
-	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
 }
 
 static void gone_in_rescan(struct kunit *test)
@@ -455,9 +374,6 @@ static struct kunit_case gone_cases[] = {
 	KUNIT_CASE(gone_nobody),
 	KUNIT_CASE(gone_in_last_reset),
 	KUNIT_CASE(gone_for_an_operator),
-	KUNIT_CASE(gone_replaced_in_last_reset),
-	KUNIT_CASE(gone_release_of_successor),
-	KUNIT_CASE(gone_release_and_error),
 	{}
 };
 

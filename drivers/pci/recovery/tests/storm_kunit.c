@@ -137,26 +137,53 @@ static void storm_report_when_stale(struct kunit *test)
 }
 
 /* A late report of what the reset has dealt with is not seen by the driver. */
-static u32 channel_in_resume;
+static u32 channel_seen;
 
 static void report_late(struct fake_fn *fn, enum fake_call call)
 {
 	if (call == FAKE_SLOT_RESET)
 		pci_recovery_report(&fn->fpe->pe, PCI_REPORT_ERROR);
 	if (call == FAKE_RESUME)
-		channel_in_resume = (__force u32)fn->pdev->error_state;
+		channel_seen = (__force u32)fn->pdev->error_state;
 }
 
 static void storm_late_report(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
 
-	channel_in_resume = 0;
+	channel_seen = 0;
 	WRITE_ONCE(fpe->fn[0].hook, report_late);
 	suite_error(test, fpe);
 	fake_idle(fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
-	KUNIT_EXPECT_EQ(test, channel_in_resume,
+	KUNIT_EXPECT_EQ(test, channel_seen,
+			(__force u32)pci_channel_io_normal);
+}
+
+/* ... nor by one that is bound. */
+static void report_after_restore(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_RESTORE)
+		pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
+}
+
+static void look_in_probe(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_PROBE)
+		channel_seen = (__force u32)fn->pdev->error_state;
+}
+
+static void storm_late_report_bind(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+
+	channel_seen = 0;
+	WRITE_ONCE(fpe->step_hook, report_after_restore);
+	WRITE_ONCE(fpe->fn[0].hook, look_in_probe);
+	suite_error(test, fpe);
+	fake_idle(fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
+	KUNIT_EXPECT_EQ(test, channel_seen,
 			(__force u32)pci_channel_io_normal);
 }
 
@@ -286,6 +313,7 @@ static struct kunit_case storm_cases[] = {
 	KUNIT_CASE(storm_episode_ids),
 	KUNIT_CASE(storm_report_when_stale),
 	KUNIT_CASE(storm_late_report),
+	KUNIT_CASE(storm_late_report_bind),
 	KUNIT_CASE(storm_error_before_resume),
 	{}
 };

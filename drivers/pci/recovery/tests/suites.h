@@ -44,5 +44,6 @@ extern struct kunit_suite step_suite;
 extern struct kunit_suite hand_suite;
 extern struct kunit_suite platform_suite;
 extern struct kunit_suite uevent_suite;
+extern struct kunit_suite after_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */

@@ -142,31 +142,6 @@ static void tree_unbound_needs_reset(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, tree.unaware->fn[0].pdev->dev.driver);
 }
 
-/* A device that was reset under its driver needs another reset, or slot_reset. */
-static void change_mind(struct fake_pe *fpe, enum fake_op op)
-{
-	if (op != FAKE_RESET)
-		return;
-	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
-	fail_above(fpe, op);
-}
-
-static void tree_half_reset(struct kunit *test)
-{
-	static const u16 aware = FAKE_AWARE;
-	struct fake_pe *child;
-
-	above = suite_pe_below(test, NULL, 0, NULL);
-	child = suite_pe_below(test, above, 1, &aware);
-	WRITE_ONCE(child->hook, change_mind);
-	suite_error(test, child);
-	suite_wait(test, above, 1);
-	KUNIT_EXPECT_EQ(test, child->log.outcome, PCI_RECOVERY_ABSORBED);
-	KUNIT_EXPECT_EQ(test, above->log.rung, PCI_RUNG_RESET);
-	KUNIT_EXPECT_EQ(test, atomic_read(&child->fn[0].called[FAKE_SLOT_RESET]),
-			1);
-}
-
 /* The parent's episode does nothing: the child's error is not forgotten. */
 static void tree_parent_refuses(struct kunit *test)
 {
@@ -208,6 +183,26 @@ static void tree_child_is_pulled(struct kunit *test)
 			1);
 	expect_channel(test, tree.unaware->fn[0].pdev,
 		       pci_channel_io_perm_failure);
+}
+
+/* ... and if that was before anyone was told, its driver is not asked. */
+static void pull_before(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_FREEZE)
+		fake_gone(below);
+}
+
+static void tree_child_is_pulled_before(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	below = tree.aware;
+	WRITE_ONCE(tree.parent->hook, pull_before);
+	suite_error(test, tree.parent);
+	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&below->fn[0].called[FAKE_ERROR_DETECTED]),
+			0);
+	KUNIT_EXPECT_NOT_NULL(test, tree.unaware->fn[0].pdev->dev.driver);
 }
 
 /* What is behind a bridge that was given up is replaced. */
@@ -384,24 +379,6 @@ static void tree_failed_child(struct kunit *test)
 	expect_channel(test, tree.aware->fn[0].pdev, pci_channel_io_normal);
 }
 
-/* ... for which a thaw is not enough, whatever its siblings say. */
-static void tree_failed_child_is_reset(struct kunit *test)
-{
-	struct tree tree = tree_of(test);
-	static const u16 aware = FAKE_AWARE;
-	struct fake_pe *sibling;
-
-	sibling = suite_pe_below(test, tree.parent, 1, &aware);
-	sibling->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
-	tree.aware->pe.max_freezes = 0;
-	suite_error(test, tree.aware);
-	KUNIT_EXPECT_EQ(test, tree.aware->log.outcome, PCI_RECOVERY_FAILED);
-	suite_error(test, tree.parent);
-	KUNIT_EXPECT_EQ(test, tree.parent->log.rung, PCI_RUNG_REBIND);
-	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_PROBE]),
-			2);
-}
-
 /* One function of several leaves: the others are recovered. */
 static void leave_in_reset(struct fake_pe *fpe, enum fake_op op)
 {
@@ -419,6 +396,17 @@ static void tree_child_leaves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tree.parent->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tree.aware->fn[0].called[FAKE_RESUME]),
 			1);
+}
+
+/* A driver is unbound by hand below a bridge that is frozen. */
+static void tree_unbind_below(struct kunit *test)
+{
+	struct tree tree = tree_of(test);
+
+	tree.parent->pe.auto_recover = false;
+	suite_error(test, tree.parent);
+	device_release_driver(&tree.unaware->fn[0].pdev->dev);
+	KUNIT_EXPECT_EQ(test, tree.parent->hw, PCI_PE_HW_MMIO);
 }
 
 static void tree_all_gone(struct kunit *test)
@@ -446,17 +434,17 @@ static struct kunit_case tree_cases[] = {
 	KUNIT_CASE(tree_unbound_needs_reset),
 	KUNIT_CASE(tree_parent_refuses),
 	KUNIT_CASE(tree_child_is_pulled),
+	KUNIT_CASE(tree_child_is_pulled_before),
 	KUNIT_CASE(tree_bridge_is_renewed),
 	KUNIT_CASE(tree_child_fails_in_parent),
 	KUNIT_CASE(tree_reset_deals_with_child),
 	KUNIT_CASE(tree_operator_joins),
 	KUNIT_CASE(tree_failed_child),
 	KUNIT_CASE(tree_child_leaves),
+	KUNIT_CASE(tree_unbind_below),
 	KUNIT_CASE(tree_all_gone),
 	KUNIT_CASE(tree_operator_follows),
 	KUNIT_CASE(tree_permanent_child),
-	KUNIT_CASE(tree_half_reset),
-	KUNIT_CASE(tree_failed_child_is_reset),
 	{}
 };
 
