@@ -75,7 +75,7 @@ static void after_failure_thaw(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_THAW);
 }
 
-/* Nor does it get lost before that that a driver is to be bound. */
+/* Nor is it forgotten before that which driver is to be bound. */
 static void after_failure_refused(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
@@ -171,6 +171,27 @@ static void after_release_and_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
 }
 
+/* Nothing is left below: there is nothing to go on with. */
+static struct fake_pe *only;
+
+static void pull_only(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_RESET)
+		fake_gone(only);
+}
+
+static void after_only_child(struct kunit *test)
+{
+	static const u16 aware = FAKE_AWARE;
+	struct fake_pe *parent = suite_pe_below(test, NULL, 0, NULL);
+
+	only = suite_pe_below(test, parent, 1, &aware);
+	WRITE_ONCE(parent->hook, pull_only);
+	suite_error(test, parent);
+	KUNIT_EXPECT_EQ(test, parent->log.outcome, PCI_RECOVERY_GONE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&only->fn[0].called[FAKE_RESUME]), 0);
+}
+
 /* A second function does not prove that the first is there. */
 static void after_gone_second(struct kunit *test)
 {
@@ -210,14 +231,26 @@ static void after_references(struct kunit *test)
 	pci_dev_put(pdev);
 }
 
-/* Firmware is told of each, once. */
+/* Firmware is told of each, once, and it is not over before. */
+static bool busy;
+
+static void look_in_report(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_REPORT)
+		busy = fake_busy(fpe);
+}
+
 static void after_report(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
 
+	busy = false;
+	WRITE_ONCE(fpe->hook, look_in_report);
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_REPORT]), 1);
 	KUNIT_EXPECT_EQ(test, fpe->told, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_TRUE(test, busy);
+	KUNIT_EXPECT_FALSE(test, fake_busy(fpe));
 	fpe->pe.max_freezes = 0;
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_REPORT]), 2);
@@ -232,6 +265,7 @@ static struct kunit_case after_cases[] = {
 	KUNIT_CASE(after_replaced_in_last_reset),
 	KUNIT_CASE(after_release_of_successor),
 	KUNIT_CASE(after_release_and_error),
+	KUNIT_CASE(after_only_child),
 	KUNIT_CASE(after_gone_second),
 	KUNIT_CASE(after_barred_by_others),
 	KUNIT_CASE(after_references),

@@ -172,6 +172,29 @@ static void budget_stale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
 }
 
+/* Before the platform is sure nobody is told of it. */
+static bool frozen_before;
+
+static void look_before(struct fake_pe *fpe, enum fake_op op)
+{
+	if (op == FAKE_FREEZE)
+		frozen_before = fpe->fn[0].pdev->error_state !=
+				pci_channel_io_normal;
+}
+
+static void budget_unsure(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	frozen_before = true;
+	WRITE_ONCE(fpe->hook, look_before);
+	fake_freeze(fpe);
+	pci_recovery_report(&fpe->pe, PCI_REPORT_UNSURE);
+	suite_wait(test, fpe, 1);
+	KUNIT_EXPECT_FALSE(test, frozen_before);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 /* ... nor was there an error at all, though everyone was told of one. */
 static void budget_stale_published(struct kunit *test)
 {
@@ -197,6 +220,7 @@ static struct kunit_case budget_cases[] = {
 	KUNIT_CASE(budget_permanent),
 	KUNIT_CASE(budget_freeze_says_permanent),
 	KUNIT_CASE(budget_stale),
+	KUNIT_CASE(budget_unsure),
 	KUNIT_CASE(budget_stale_published),
 	{}
 };

@@ -203,6 +203,27 @@ static void gone_one_of_two(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_RESUME]), 1);
 }
 
+/* ... when it is about to be asked. */
+static void leave_in_thaw(struct fake_pe *fpe, enum fake_op op)
+{
+	/* Once, for unbinding may thaw. */
+	if (op == FAKE_THAW_MMIO && atomic_read(&fpe->calls[op]) == 1)
+		fake_fn_del(&fpe->fn[1]);
+}
+
+static void gone_one_in_thaw(struct kunit *test)
+{
+	static const u16 both[] = { FAKE_AWARE, FAKE_AWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, both);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	fpe->fn[1].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	WRITE_ONCE(fpe->hook, leave_in_thaw);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_RESUME]), 1);
+}
+
 /* The first function was there when the second turned out not to be. */
 static void gone_in_survey(struct kunit *test)
 {
@@ -316,6 +337,8 @@ static void gone_released_frozen(struct kunit *test)
 
 	fake_freeze(fpe);
 	pci_recovery_gone(&fpe->pe, false);
+	/* Not before its driver has left in good order. */
+	expect_channel(test, fpe->fn[1].pdev, pci_channel_io_normal);
 	pci_recovery_release(&fpe->pe);
 	suite_expect_log(test, fpe,
 			 "begin release\n"
@@ -365,6 +388,7 @@ static struct kunit_case gone_cases[] = {
 	KUNIT_CASE(gone_released),
 	KUNIT_CASE(gone_release_of_the_living),
 	KUNIT_CASE(gone_one_of_two),
+	KUNIT_CASE(gone_one_in_thaw),
 	KUNIT_CASE(gone_in_survey),
 	KUNIT_CASE(gone_in_probe),
 	KUNIT_CASE(gone_in_probe_that_fails),

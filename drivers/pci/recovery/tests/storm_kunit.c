@@ -22,6 +22,20 @@ static void storm_of_one(struct fake_pe *fpe, enum fake_op op)
 		pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
 }
 
+/* Everyone knows of it before anything is done, or waited for. */
+static void storm_published_at_once(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	mutex_lock(&fpe->lock);
+	fake_error(fpe);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_frozen);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_FROZEN);
+	mutex_unlock(&fpe->lock);
+	suite_wait(test, fpe, 1);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 static void storm_same_error(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
@@ -187,6 +201,36 @@ static void storm_late_report_bind(struct kunit *test)
 			(__force u32)pci_channel_io_normal);
 }
 
+/* ... nor by the drivers of other functions. */
+static bool seen_frozen;
+
+static void report_in_between(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_RESTORE || step == PCI_STEP_BIND)
+		pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
+}
+
+static void look_after_reset(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_SLOT_RESET || call == FAKE_RESUME)
+		seen_frozen |= fn->pdev->error_state != pci_channel_io_normal;
+}
+
+static void storm_late_report_others(struct kunit *test)
+{
+	static const u16 both[] = { FAKE_AWARE, FAKE_UNAWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, both);
+
+	seen_frozen = false;
+	WRITE_ONCE(fpe->step_hook, report_in_between);
+	WRITE_ONCE(fpe->fn[0].hook, look_after_reset);
+	suite_error(test, fpe);
+	fake_idle(fpe);
+	KUNIT_EXPECT_FALSE(test, seen_frozen);
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_RESUME]), 1);
+}
+
 /* One before resume is not hidden by the end of the episode. */
 static int state_at_end;
 
@@ -304,6 +348,7 @@ static void storm_episode_ids(struct kunit *test)
 }
 
 static struct kunit_case storm_cases[] = {
+	KUNIT_CASE(storm_published_at_once),
 	KUNIT_CASE(storm_same_error),
 	KUNIT_CASE(storm_second_error),
 	KUNIT_CASE(storm_error_in_error_detected),
@@ -314,6 +359,7 @@ static struct kunit_case storm_cases[] = {
 	KUNIT_CASE(storm_report_when_stale),
 	KUNIT_CASE(storm_late_report),
 	KUNIT_CASE(storm_late_report_bind),
+	KUNIT_CASE(storm_late_report_others),
 	KUNIT_CASE(storm_error_before_resume),
 	{}
 };
