@@ -3,7 +3,9 @@
  * So many errors in an hour, and who is not the core's to recover.
  */
 
+#include <linux/delay.h>
 #include <linux/pci.h>
+#include <linux/workqueue.h>
 
 #include "suites.h"
 
@@ -172,6 +174,47 @@ static void budget_stale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
 }
 
+/* An operator who asks meanwhile is told that nothing was done. */
+static struct fake_pe *asked;
+static bool asking;
+static int answer;
+
+static void ask_work(struct work_struct *work)
+{
+	WRITE_ONCE(asking, true);
+	answer = pci_recovery_run(&asked->pe);
+}
+
+static DECLARE_WORK(ask, ask_work);
+
+static void ask_in_freeze(struct fake_pe *fpe, enum fake_op op)
+{
+	int tries = 1000;
+
+	if (op != FAKE_FREEZE || atomic_read(&fpe->calls[op]) != 1)
+		return;
+	queue_work(system_unbound_wq, &ask);
+	while (!READ_ONCE(asking) && tries--)
+		msleep(20);
+	/* From there to the wait is not far. */
+	msleep(100);
+}
+
+static void budget_operator_joins_stale(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	asked = fpe;
+	asking = false;
+	WRITE_ONCE(fpe->hook, ask_in_freeze);
+	fake_fail(fpe, FAKE_FREEZE, 0, 1, -ESTALE);
+	pci_recovery_report(&fpe->pe, PCI_REPORT_UNSURE);
+	suite_wait(test, fpe, 1);
+	flush_work(&ask);
+	KUNIT_EXPECT_EQ(test, answer, -EBUSY);
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
+}
+
 /* Before the platform is sure nobody is told of it. */
 static bool frozen_before;
 
@@ -220,6 +263,7 @@ static struct kunit_case budget_cases[] = {
 	KUNIT_CASE(budget_permanent),
 	KUNIT_CASE(budget_freeze_says_permanent),
 	KUNIT_CASE(budget_stale),
+	KUNIT_CASE(budget_operator_joins_stale),
 	KUNIT_CASE(budget_unsure),
 	KUNIT_CASE(budget_stale_published),
 	{}
