@@ -132,7 +132,13 @@ static void deadline_callback(struct kunit *test)
 	suite_wait(test, fpe, 1);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(fpe->log.text, "stall"));
+	/* If it was rescued meanwhile, a reset came after that. */
+	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
 	KUNIT_EXPECT_FALSE(test, fake_stalled(fpe, NULL, 0));
+	/* Nor is anyone told who asks now. */
+	fake_limits(SUITE_MS, SUITE_MS);
+	WRITE_ONCE(fpe->fn[0].hook, NULL);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&fpe->pe), 0);
 }
 
 /* It fails again under its driver, which waits for it to answer. */

@@ -155,6 +155,23 @@ static void restore_late_driver(struct kunit *test)
 	expect_config(test, fn, config);
 }
 
+/* What counts is what was before the first driver, not before the last. */
+static void restore_second_driver(struct kunit *test)
+{
+	u8 *config = kunit_kzalloc(test, FAKE_CFG_SIZE, GFP_KERNEL);
+	struct fake_pe *fpe = suite_pe(test, FAKE_UNAWARE);
+	struct fake_fn *fn = &fpe->fn[0];
+
+	KUNIT_ASSERT_NOT_NULL(test, config);
+	memcpy(config, fn->cfg, FAKE_CFG_SIZE);
+	device_release_driver(&fn->pdev->dev);
+	scribble(fn->pdev);
+	pci_save_state(fn->pdev);
+	KUNIT_EXPECT_EQ(test, device_attach(&fn->pdev->dev), 1);
+	suite_error(test, fpe);
+	expect_config(test, fn, config);
+}
+
 /* Nothing can be taken out of what was saved, but it is still there. */
 static void restore_unsaved(struct kunit *test)
 {
@@ -261,6 +278,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(restore_as_new, driver_gen_params),
 	KUNIT_CASE(restore_private_copy),
 	KUNIT_CASE(restore_late_driver),
+	KUNIT_CASE(restore_second_driver),
 	KUNIT_CASE(restore_unsaved),
 	KUNIT_CASE(restore_enabled),
 	KUNIT_CASE_PARAM(restore_not_onto_another, other_gen_params),

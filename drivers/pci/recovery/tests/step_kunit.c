@@ -189,7 +189,8 @@ static void leave_msi_on(struct fake_pe *fpe, enum pci_step step)
 	if (step != PCI_STEP_RESET)
 		return;
 	cfg[FAKE_MSI + PCI_MSI_FLAGS] |= PCI_MSI_FLAGS_ENABLE;
-	cfg[FAKE_MSIX + PCI_MSIX_FLAGS + 1] |= PCI_MSIX_FLAGS_ENABLE >> 8;
+	cfg[FAKE_MSIX + PCI_MSIX_FLAGS + 1] |= (PCI_MSIX_FLAGS_ENABLE |
+						 PCI_MSIX_FLAGS_MASKALL) >> 8;
 }
 
 static void step_msi(struct kunit *test)
@@ -203,7 +204,8 @@ static void step_msi(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cfg[FAKE_MSI + PCI_MSI_FLAGS] &
 			PCI_MSI_FLAGS_ENABLE, 0);
 	KUNIT_EXPECT_EQ(test, cfg[FAKE_MSIX + PCI_MSIX_FLAGS + 1] &
-			PCI_MSIX_FLAGS_ENABLE >> 8, 0);
+			(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL) >> 8,
+			0);
 }
 
 static struct kunit_case step_cases[] = {
