@@ -49,7 +49,7 @@ int pci_stash_check(struct pci_pe_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
 	u32 id, class, subsys;
-	u64 serial;
+	u64 serial = 0;
 
 	pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
 	/* The ids of a VF are those of its PF, config space does not say them. */
@@ -67,14 +67,15 @@ int pci_stash_check(struct pci_pe_fn *fn)
 			goto other;
 	}
 	serial = pci_get_dsn(pdev);
-	/* A VF does not answer before its PF is restored. */
-	if (fn->serial && serial != fn->serial && (serial || !pdev->is_virtfn))
-		goto other;
-	return 0;
+	if (!fn->serial || serial == fn->serial)
+		return 0;
 other:
 	/* Or it failed again while it was looked at: there is no telling. */
 	if (fn->pe->ops->state(fn->pe) != PCI_PE_HW_NORMAL)
 		return -EIO;
+	/* A VF does not answer before its PF is restored. */
+	if (pdev->is_virtfn && !serial)
+		return 0;
 	pci_err(pdev, "another device is there after the reset\n");
 	return -ENODEV;
 }
