@@ -208,8 +208,8 @@ struct pci_notice {
  * @name: of the platform, for debugfs
  * @find: the PE that @pdev belongs to, or NULL if the platform does not manage
  *	@pdev, or not yet, see pci_recovery_add().  Called when @pdev is added,
- *	in whatever locks that is done; may allocate.  A PE is never freed: it outlives its functions as a slot
- *	outlives its cards.
+ *	in whatever locks that is done; may allocate.  A PE is never freed: it
+ *	outlives its functions as a slot outlives its cards.
  * @lock: take the platform's own lock over configuration changes of the PE.
  *	Outermost: taken before the rescan/remove lock.  Returns -ENODEV, and
  *	holds nothing, when the PE is not configured any more.
@@ -224,9 +224,9 @@ struct pci_notice {
  * @thaw_dma: allow DMA.  Also called from the watchdog, without @lock.
  * @reset: reset the PE, return when config space answers.  Leaves MMIO and DMA
  *	allowed and gives DMA translation back as it was.
- * @state: what the hardware says now, of the worst of them.  Called without @lock, from any process
- *	context, while a function of the PE is referenced; must not wait for
- *	anything but the hardware.
+ * @state: what the hardware says now, of the worst of them.  Called without
+ *	@lock, from any process context, while a function of the PE is
+ *	referenced; must not wait for anything but the hardware.
  * @refuse: true if the PE is in the hands of someone else, such as a guest.
  *	Called without @lock, after @freeze, once an episode.
  * @rescan: remove the functions of the PE and scan them again, as a power

@@ -70,7 +70,7 @@ expression memory;
  ...
  }
 
-// eehd asks powernv's firmware what failed.  Held here: the rescan/remove lock
+// Somebody asks powernv's firmware what failed.  Held here: the rescan/remove lock
 // while it asks, nothing when it hands over a PE.
 @next depends on file in "arch/powerpc/kernel/eeh_driver.c"@
 expression pe;

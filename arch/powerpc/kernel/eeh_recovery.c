@@ -13,6 +13,7 @@
 #include <linux/pci.h>
 #include <linux/pci_hotplug.h>
 
+#include <asm/eeh_event.h>
 #include <asm/eeh_recovery.h>
 #include <asm/pci-bridge.h>
 #include <asm/ppc-pci.h>
@@ -183,7 +184,7 @@ static int fw_state(struct eeh_pe *epe)
 	found = found && (epe->state & EEH_PE_ISOLATED);
 	eeh_serialize_unlock(flags);
 	if (found)
-		eeh_recovery_send(epe);
+		eeh_send_failure_event(epe);
 	return state;
 }
 

@@ -255,6 +255,17 @@ static void detach(struct eeh_dev *edev, void *data)
 	eeh_pe_tree_remove(edev);
 }
 
+static int can_rescan(struct eeh_pe *epe)
+{
+	int state = eeh_wait_state(epe, MAX_WAIT_FOR_RESET);
+
+	/* Permanently unavailable: what is removed would not come back. */
+	if (state < 0 || state == EEH_STATE_NOT_SUPPORT)
+		return -EIO;
+	/* A VF is its PF's to add. */
+	return epe->type & EEH_PE_VF ? -EOPNOTSUPP : 0;
+}
+
 /* What recovery without the core does to drivers without handlers. */
 int eeh_rpe_rescan(struct pci_pe *pe)
 {
@@ -264,10 +275,10 @@ int eeh_rpe_rescan(struct pci_pe *pe)
 
 	if (!epe)
 		return -ENODEV;
-	/* A VF is its PF's to add. */
-	if (epe->type & EEH_PE_VF) {
+	ret = can_rescan(epe);
+	if (ret) {
 		eeh_rpe_put(to_eeh_rpe(pe));
-		return -EOPNOTSUPP;
+		return ret;
 	}
 	pci_lock_rescan_remove();
 	bus = eeh_pe_bus_get_nolock(epe);
