@@ -12,24 +12,30 @@ me=test-off
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/tap.sh"
 
-need make s390x-linux-gnu-gcc s390x-linux-gnu-objdump ccache
+need make s390x-linux-gnu-gcc s390x-linux-gnu-objdump \
+	powerpc64le-linux-gnu-gcc powerpc64le-linux-gnu-objdump ccache
 find_tree
 lock "build-$id"
 "$here/tools/splice/splice" "$tree"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
+# hooked - the paths of the files that are edited for the chosen build, without .c
+hooked() {
+	sed -n "s,.* file in \"\(arch/$karch/.*\)\.c\"@\$,\1,p" \
+		"$here/tools/splice/hooks.cocci" | sort -u
+}
+
 # build(y or n) - the hooked objects, in a build directory of its own
 build() {
-	build=$cache/build/$id-off-$1
+	build=$cache/build/$id-$flavour-off-$1
 	open_build
 	{
 		fragments | xargs cat
 		[ "$1" = y ] || echo "CONFIG_PCI_RECOVERY=n"
 	} > "$build/fragment"
-	for target in allnoconfig "arch/s390/pci/pci_event.o
-				   arch/s390/pci/pci_sysfs.o"; do
-		# shellcheck disable=SC2086 # two targets
+	for target in allnoconfig "$(hooked | sed 's/$/.o/')"; do
+		# shellcheck disable=SC2086 # several targets
 		kmake KCONFIG_ALLCONFIG="$build/fragment" $target \
 			> "$tmp/log" 2>&1 || die "$(tail -n 20 "$tmp/log")"
 	done
@@ -42,28 +48,28 @@ build() {
 
 # code(object) - its machine code
 code() {
-	s390x-linux-gnu-objdump -dr "$1" | sed 1,3d
+	"${cross}objdump" -dr "$1" | sed 1,3d
 }
 
-# pristine(name) - compile NAME.c.orig as NAME.c was, into $tmp/NAME.o
+# pristine(path) - compile PATH.c.orig as PATH.c was, into $tmp/pristine.o
 pristine() {
-	src=$tree/arch/s390/pci/$1.c
+	src=$tree/$1.c
 	command=$(sed -n "s/^savedcmd_[^ ]* := //p" \
-		"$build/arch/s390/pci/.$1.o.cmd")
+		"$build/$(dirname "$1")/.$(basename "$1").o.cmd")
 	command=$(echo "$command" | sed "s| -Wp,-MMD,[^ ]*||; s|^ccache ||
-		s| -o [^ ]*\.o [^ ]*\.c.*| -o $tmp/$1.o -x c -|")
+		s| -o [^ ]*\.o [^ ]*\.c.*| -o $tmp/pristine.o -x c -|")
 	{
 		echo "# 1 \"$src\""
 		cat "$src.orig"
-	} | (cd "$build" && eval "$command -I$tree/arch/s390/pci")
+	} | (cd "$build" && eval "$command -I$(dirname "$src")")
 }
 
-# compare(name) - is the code with and without the hooks the same?
+# compare(path) - is the code with and without the hooks the same?
 compare() {
 	rm -f "$tmp/pristine.s"
 	pristine "$1" || return 1
-	code "$tmp/$1.o" > "$tmp/pristine.s"
-	code "$build/arch/s390/pci/$1.o" > "$tmp/hooked.s"
+	code "$tmp/pristine.o" > "$tmp/pristine.s"
+	code "$build/$1.o" > "$tmp/hooked.s"
 	[ -s "$tmp/pristine.s" ] && cmp -s "$tmp/pristine.s" "$tmp/hooked.s"
 }
 
@@ -71,13 +77,18 @@ differ() {
 	! compare "$1" && [ -s "$tmp/pristine.s" ]
 }
 
-build n
-for name in pci_event pci_sysfs; do
-	check "$name.o is the same without CONFIG_PCI_RECOVERY" compare $name
-done
-# So that the above can be believed:
-build y
-for name in pci_event pci_sysfs; do
-	check "$name.o is another with CONFIG_PCI_RECOVERY" differ $name
+for flavour in s390x ppc64le; do
+	set_build $flavour
+	build n
+	for path in $(hooked); do
+		check "$path.o is the same without CONFIG_PCI_RECOVERY" \
+			compare "$path"
+	done
+	# So that the above can be believed:
+	build y
+	for path in $(hooked); do
+		check "$path.o is another with CONFIG_PCI_RECOVERY" \
+			differ "$path"
+	done
 done
 plan
