@@ -63,6 +63,12 @@ MULTI = {
            "-object", "rng-random,id=o3,filename=/dev/urandom",
            "-device", "virtio-rng-pci,id=m3,rng=o3,addr=1.3" + PCI],
 }
+# More of one kind, to fail at the same time.
+MORE = {
+    f"e{i}": ["-netdev", f"user,id=e{i}n,restrict=on",
+              "-device", f"e1000e,id=e{i},netdev=e{i}n,romfile="]
+    for i in range(1, 8)
+}
 
 
 def function(name, options, tmp, bus=None):
@@ -91,8 +97,10 @@ class S390x:
     append = ["console=ttysclp0"]
     memory = 512
     slow = 1
-    # Functions get zPCI uid and fid 1, 2, 3... in the order of --devices.
+    # Functions get zPCI uid and fid 1, 2, 3... in the order of --devices; more are
+    # there for those who ask for them.
     devices = VIRTIO
+    more = {}
 
     # The result port.  On PCI too, far away from the others, since with
     # virtio-ccw a kernel with lock debugging takes 4 s longer to boot: it looks
@@ -128,6 +136,7 @@ class X86:
               "vm.reset"]
     memory = 512
     devices = {}
+    more = {}
     built = None
     port = ["-device", "virtio-serial-pci,id=serial"]
 
@@ -169,10 +178,17 @@ class Pseries:
     # Host bridges are 1, 2, 3... in the order of --devices, the one with the
     # result port is 0.  That is what the domain is in the guest, too.
     devices = VIRTIO | AWARE | MULTI
+    more = MORE
     port = ["-device", "virtio-serial-pci,id=serial,bus=pci.0" + PCI]
 
     # What tools/qemu/build is to build, if the system's QEMU will not do.
     built = "ppc64"
+
+    def count_instructions(self):
+        """One nanosecond for each, whatever else the host does meanwhile."""
+        self.options = ["tcg,thread=single" if option == "tcg" else option
+                        for option in self.options]
+        self.options += ["-icount", "shift=0,sleep=off"]
 
     def smp(self, cpus):
         """The processors, as QEMU wants to know."""
@@ -182,7 +198,8 @@ class Pseries:
         """QEMU's options for the device NAME, the NUMBERth one."""
         return (["-device", f"spapr-pci-host-bridge,index={number},"
                  f"id=phb{number}"]
-                + function(name, self.devices[name], tmp, f"phb{number}.0"))
+                + function(name, (self.devices | self.more)[name], tmp,
+                           f"phb{number}.0"))
 
 
 class PseriesStock(Pseries):
@@ -202,6 +219,7 @@ class Powernv9(Pseries):
     # It has six host bridges, the last is for the result port.
     devices = {name: Pseries.devices[name]
                for name in ["n0", "r0", "b0", "v0", "e0"]}
+    more = {}
     built = None
     port = ["-device", "virtio-serial-pci,id=serial,bus=pcie.5" + PCI]
 
