@@ -7,14 +7,21 @@ LINUX ?= 6.12
 PCI_RECOVERY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pci-recovery
 export LINUX PCI_RECOVERY_CACHE
 
+# Of the demonstration, and none of what is built for it: those know theirs.
+ARCH ?= s390
+unexport ARCH
+MAKEOVERRIDES =
+
 tree = $$(case "$(LINUX)" in */*) echo "$(LINUX)";; *) tests/fetch "$(LINUX)";; esac)
 
 .PHONY: help demo test bench coverage lint shell kernel splice unsplice clean distclean setup
 
 help:
-	@echo 'make demo       break a PCI function and watch it heal, in two guests'
+	@echo 'make demo       break a PCI function and watch it heal, in two guests;'
+	@echo '                ARCH=powerpc by EEH, default: ARCH=s390'
 	@echo 'make test       run all tests; T="test-a test-b" runs only these'
-	@echo 'make bench      how long PCI functions that fail together take to recover'
+	@echo 'make bench      how long PCI functions that fail together take to recover,'
+	@echo '                and how long by EEH of upstream'
 	@echo 'make coverage   how much of the core the KUnit suites and the torture reach'
 	@echo 'make lint       check the style of everything here'
 	@echo 'make shell      a guest to play in, on this terminal'
@@ -33,7 +40,7 @@ setup:
 	@tests/setup
 
 demo: setup
-	@tests/demo
+	@tests/demo --arch "$(ARCH)"
 
 test: setup
 	@tests/run $(if $(B),--builds "$(B)") $(T)

@@ -58,10 +58,10 @@ class Facts:
                 for match in map(TRACE.search, self.all("trace"))
                 if match and match[2] == "tracing_mark_write"}
 
-    def log(self, text):
+    def log(self, text, since=0):
         """(seconds, line) of the kernel's first line with that text."""
         for match in map(LOG.match, self.all("log")):
-            if match and text in match[2]:
+            if match and text in match[2] and float(match[1]) >= since:
                 return float(match[1]), match[2]
         raise Broken(f"with pci_recovery={self.mode} the kernel does not say "
                      f"'{text}'")
@@ -105,10 +105,13 @@ class Story:
         self.marks = guest.marks()
         self.driver = guest.one("driver")
         self.netdev = guest.one("before.netdev").split()[0]
-        # Times are in seconds since boot until they are made into a row.
-        self.zero, line = guest.log("reports an error")
-        self.pec = re.search(r"Event (\w+)", line)[1]
+        self.find_error()
         self.tell()
+
+    def find_error(self):
+        """When it was, in seconds since boot, as all times that are in no row."""
+        self.zero, line = self.guest.log("reports an error")
+        self.pec = re.search(r"Event (\w+)", line)[1]
 
     def since_error(self, mark):
         return (self.marks[mark] - self.zero) * 1000
@@ -126,11 +129,39 @@ class Story:
         yield Row(0, "error event", FUNCTION, self.driver, None,
                   "PEC " + self.pec, "bad")
 
+    def answer_rows(self):
+        """They end so if the function healed."""
+        netdev = self.guest.one("after.netdev").split()[0]
+        yield self.span("netdev", "again", "link up", netdev, "virtio_net",
+                        "ok", "good")
+        yield self.span("again", "answer", "ping", netdev, "virtio_net",
+                        "answered", "good")
+
+    def kept(self):
+        """(kept?, what, evidence) of all that could be lost."""
+        def both(what):
+            before = self.guest.one("before." + what)
+            after = self.guest.one("after." + what)
+            return before == after, f"{before} before, {after} after"
+        kept, evidence = both("inode")
+        yield kept, "pci_dev", "inode " + evidence
+        told = self.guest.uevents("/" + FUNCTION)
+        yield (None, "  uevents", ", ".join(told)
+               + ("" if {"add", "remove"} & set(told) else "; no remove, no add"))
+        yield both("path")[0], "sysfs path", self.guest.one("after.path")
+        kept, evidence = both("group")
+        yield kept, "IOMMU group", evidence
+        kept, evidence = both("netdev")
+        yield kept, "netdev", evidence
+        told = self.guest.uevents("/net/" + self.netdev)
+        yield None, "  uevents", ", ".join(told)
+
 
 class Off(Story):
     """Without recovery: it is dead, and recover hangs."""
 
     title = "pci_recovery=off: what upstream does"
+    colour = "bad"
 
     def tell(self):
         guest = self.guest
@@ -176,16 +207,16 @@ class On(Story):
         guest.check("answer" in self.marks, "ping does not work again")
         guest.check("silence" in self.marks, "ping did not notice the error")
         self.end = ends[0]
-        # Here the trace knows of the error before the log does.
+        # The trace may know of the error before the log does.
         self.zero = next((seconds for seconds, event, _ in self.events
                           if event == "zpci_recovery_event"), self.zero)
         for what in "inode", "path", "group":
             guest.check(guest.one("before." + what) ==
                         guest.one("after." + what),
                         f"the function's {what} is another than before")
-        self.told = guest.uevents("/" + FUNCTION)
-        guest.check("bind" in self.told, "nobody saw the uevents")
-        guest.check(not {"add", "remove"} & set(self.told),
+        told = guest.uevents("/" + FUNCTION)
+        guest.check("bind" in told, "nobody saw the uevents")
+        guest.check(not {"add", "remove"} & set(told),
                     "the function was removed and added")
 
     def rows(self):
@@ -194,30 +225,10 @@ class On(Story):
             row = row_of(event, fields, (seconds - self.zero) * 1000)
             if row:
                 yield row
-        netdev = self.guest.one("after.netdev").split()[0]
-        yield self.span("netdev", "again", "link up", netdev, "virtio_net",
-                        "ok", "good")
-        yield self.span("again", "answer", "ping", netdev, "virtio_net",
-                        "answered", "good")
+        yield from self.answer_rows()
 
     def notes(self):
         yield "kernel: " + self.guest.log("recovered by")[1]
-
-    def kept(self):
-        """(kept?, what, evidence) of all that could be lost."""
-        def both(what):
-            before = self.guest.one("before." + what)
-            after = self.guest.one("after." + what)
-            return before == after, f"{before} before, {after} after"
-        yield True, "pci_dev", "inode " + both("inode")[1]
-        yield (None, "  uevents",
-               f"{', '.join(self.told)}; no remove, no add")
-        yield True, "sysfs path", self.guest.one("after.path")
-        yield True, "IOMMU group", both("group")[1]
-        kept, evidence = both("netdev")
-        yield kept, "netdev", evidence
-        told = self.guest.uevents("/net/" + self.netdev)
-        yield None, "  uevents", ", ".join(told)
 
     def summary(self):
         return (f"healed in {self.since_error('answer'):.0f} ms, till ping "
@@ -244,22 +255,27 @@ def show_timeline(story):
                             subsequent_indent="    "))
 
 
-def show_kept(on):
-    print("\n" + paint("title", "What was kept, what was re-created"))
+def show_kept(story, text=""):
+    print("\n" + paint("title", "What was kept, what was re-created" + text))
     words = {True: "kept", False: "re-created", None: ""}
-    for kept, what, evidence in on.kept():
+    for kept, what, evidence in story.kept():
         word = paint("good" if kept else None, f"{words[kept]:10}")
         print(f"  {word}  {what:11}  {evidence}")
 
 
-def show(off, on):
-    print(f"Linux {on.guest.one('release')} on s390x: a DMA fault of "
-          f"{FUNCTION}, with and without recovery")
+def show(off, on, what):
+    print(f"Linux {on.guest.one('release')} on {what} of {FUNCTION}, with and "
+          "without recovery")
     show_timeline(off)
     show_timeline(on)
-    show_kept(on)
+    # What is dead for ever is neither.
+    if off.guest.all("after.inode"):
+        show_kept(off, ", off")
+        show_kept(on, ", on")
+    else:
+        show_kept(on)
     print()
-    print("off: " + paint("bad", off.summary()))
+    print("off: " + paint(off.colour, off.summary()))
     print("on:  " + paint("good", on.summary()))
     print("Times are since the error, in the guest's clock, and those of an "
           "emulated\nmachine: compare them, do not expect them.")
