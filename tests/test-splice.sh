@@ -17,13 +17,15 @@ trap 'rm -rf "$tmp"' EXIT
 event=arch/s390/pci/pci_event.c
 sysfs=arch/s390/pci/pci_sysfs.c
 kconfig=drivers/pci/Kconfig
+edited=$(sed -n 's/.* file in "\(.*\)"@$/\1/p' "$here/tools/splice/hooks.cocci" |
+	sort -u)
 
 # The overlay may change, so a copy; of the tree, just the files that matter.
 for d in arch drivers include Documentation tools; do
 	[ ! -d "$here/$d" ] || cp -a "$here/$d" "$tmp/$d"
 done
 mkdir "$tmp/pristine" "$tmp/linux"
-for f in $event $sysfs $kconfig Makefile Kbuild; do
+for f in $edited $kconfig Makefile Kbuild; do
 	mkdir -p "$tmp/pristine/$(dirname "$f")"
 	from=$tree/$f
 	[ ! -e "$from.orig" ] || from=$from.orig

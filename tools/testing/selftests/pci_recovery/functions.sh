@@ -276,7 +276,7 @@ ping_host() {
 	ip link set "$dev" up
 	ip addr add "$2/24" dev "$dev" 2> /dev/null
 	wait_for "$LIMIT" has_carrier "$dev"
-	ping -c 1 -W 5 "$3" > /dev/null 2>&1
+	wait_for 10 ping -c 1 -W 2 "$3" > /dev/null 2>&1
 }
 
 has_carrier() {

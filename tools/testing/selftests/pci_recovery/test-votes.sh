@@ -279,7 +279,7 @@ rebind "$F" $T
 
 case $PLATFORM in
 zpci)	how="event 0x3a" ;;
-eeh)	set_qemu "$F" eeh-failing-thaws 2 ;; # for the firmware's log, and this
+eeh)	set_qemu "$F" eeh-failing-thaws 3 ;; # two for the firmware's log
 esac
 vote "thaw of MMIO fails: reset" error_detected=can_recover <<STEPS
 error_detected $T
