@@ -195,14 +195,18 @@ sum_of() {
 # objects - what the overlay compiles for the chosen build, and the upstream files
 #	it edits
 objects() {
+	own_objects
+	sed -n 's/.* file in "\(.*\)c"@$/\1o/p' "$here/tools/splice/hooks.cocci" |
+		sort -u | grep "^arch/$karch/" || : # none
+}
+
+# own_objects - the former
+own_objects() {
 	case $karch in
 	s390) others='powerpc|x86' ;;
 	powerpc) others='s390|x86' ;;
 	*) others='powerpc|s390' ;;
 	esac
-	{
-		(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/'
-		sed -n 's/.* file in "\(.*\)c"@$/\1o/p' \
-			"$here/tools/splice/hooks.cocci" | sort -u
-	} | grep -E "^(arch/$karch|drivers)/" | grep -vE "_($others)\.o$"
+	(cd "$here" && find arch drivers -name '*.c') | sed 's/c$/o/' |
+		grep -E "^(arch/$karch|drivers)/" | grep -vE "_($others)\.o$"
 }

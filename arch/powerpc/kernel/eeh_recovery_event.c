@@ -113,7 +113,10 @@ int eeh_recovery_next_error(struct eeh_pe **epe)
 }
 
 /* Not DEVICE_ATTR_WO(): the store is the core's. */
-static DEVICE_ATTR(recover, 0200, NULL, pci_recovery_store);
+static struct device_attribute dev_attr_recover = {
+	.attr = { .name = "recover", .mode = 0200 },
+	.store = pci_recovery_store,
+};
 
 /**
  * eeh_recovery_add - a function is part of a PE now

@@ -109,7 +109,7 @@ static void wait_ready(struct eeh_pe *epe)
 	}
 }
 
-static void reenable(struct eeh_dev *edev, void *data)
+static void enable_again(struct eeh_dev *edev, void *data)
 {
 	struct pci_dev *pdev = eeh_dev_to_pci_dev(edev);
 
@@ -123,7 +123,7 @@ static void restore(struct eeh_pe *epe)
 	eeh_ops->configure_bridge(epe);
 	pci_lock_rescan_remove();
 	eeh_pe_restore_bars(epe);
-	eeh_pe_dev_traverse(epe, reenable, NULL);
+	eeh_pe_dev_traverse(epe, enable_again, NULL);
 	pci_unlock_rescan_remove();
 }
 

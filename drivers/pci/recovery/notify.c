@@ -216,9 +216,11 @@ static void forget_locks(int depth)
 		lock_release(held[current->lockdep_depth - 1].instance,
 			     _THIS_IP_);
 }
+
 #define LOCK_DEPTH	(current->lockdep_depth)
 #else
 static void forget_locks(int depth) { }
+
 #define LOCK_DEPTH	0
 #endif
 

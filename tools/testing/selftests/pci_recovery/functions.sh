@@ -83,18 +83,23 @@ qemu_name() {
 	esac
 }
 
+# ask_qemu(command, function, property[, value]) - a command for a property, as
+#	JSON in one line
+ask_qemu() {
+	args="\"path\": \"/machine/peripheral/$(qemu_name "$2")\""
+	args="$args, \"property\": \"$3\"${4:+, \"value\": $4}"
+	host qmp "{\"execute\": \"$1\", \"arguments\": {$args}}"
+}
+
 # set_qemu(function, property, value) - change what QEMU does with it
 set_qemu() {
-	path=/machine/peripheral/$(qemu_name "$1")
-	host qmp "$(printf '{"execute": "qom-set", "arguments": {"path": "%s", "property": "%s", "value": %s}}' "$path" "$2" "$3")" > /tmp/answer ||
+	ask_qemu qom-set "$1" "$2" "$3" > /tmp/answer ||
 		fail "QEMU does not set $2: $(cat /tmp/answer)"
 }
 
 # get_qemu(function, property)
 get_qemu() {
-	path=/machine/peripheral/$(qemu_name "$1")
-	host qmp "$(printf '{"execute": "qom-get", "arguments": {"path": "%s", "property": "%s"}}' "$path" "$2")" |
-		sed 's/.*"return": *//; s/}$//'
+	ask_qemu qom-get "$1" "$2" | sed 's/.*"return": *//; s/}$//'
 }
 
 # look(function) - have somebody read from it, without which EEH sees nothing

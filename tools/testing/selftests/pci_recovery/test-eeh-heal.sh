@@ -100,7 +100,7 @@ finish
 start "nvme: five errors, one after the other"
 id=$(identity "$NVME")
 load
-for i in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
 	mark
 	inject "$NVME" translate
 	aware "$NVME" nvme

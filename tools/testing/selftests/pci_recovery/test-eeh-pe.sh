@@ -26,14 +26,14 @@ failed() {
 }
 
 start "four functions, with and without handlers or driver: one reset"
-rebind $MULTI.3 ''
+rebind "$MULTI.3" ''
 for f in 0 1 2 3; do
-	eval "id$f=\$(identity $MULTI.$f)"
+	identity "$MULTI.$f" > "/tmp/id.$f"
 done
 old=$(dd if=/dev/nvme1n1 bs=64k count=16 2> /dev/null | md5sum)
 mark
-inject $MULTI.0 translate
-expect_steps $MULTI.0 <<STEPS
+inject "$MULTI.0" translate
+expect_steps "$MULTI.0" <<STEPS
 begin error
 freeze
 error_detected nvme
@@ -44,21 +44,27 @@ vote slot_reset RECOVERED
 resume nvme
 end recovered rebind
 STEPS
-steps $MULTI.1 | xargs > /tmp/rng
+steps "$MULTI.1" | xargs > /tmp/rng
 expect "the function without handlers" \
 	"unbind virtio-pci restore virtio-pci bind virtio-pci" "$(cat /tmp/rng)"
-expect "the other one with handlers" "error_detected e1000e vote error_detected NEED_RESET slot_reset e1000e vote slot_reset RECOVERED resume e1000e" \
-	"$(steps $MULTI.2 | xargs)"
-expect "the function without driver" restore "$(steps $MULTI.3 | xargs)"
+steps "$MULTI.2" > /tmp/e1000e
+diff - /tmp/e1000e > /tmp/diff <<STEPS || fail "the other one with handlers: $(cat /tmp/diff)"
+error_detected e1000e
+vote error_detected NEED_RESET
+slot_reset e1000e
+vote slot_reset RECOVERED
+resume e1000e
+STEPS
+expect "the function without driver" restore "$(steps "$MULTI.3" | xargs)"
 for f in 0 1 2 3; do
-	eval "kept $MULTI.$f \$id$f"
-	working $MULTI.$f
+	kept "$MULTI.$f" "$(cat "/tmp/id.$f")"
+	working "$MULTI.$f"
 done
 expect "data" "$old" "$(dd if=/dev/nvme1n1 bs=64k count=16 2> /dev/null | md5sum)"
 expect_logged "PCI $MULTI.0#0001: EEH: Invoking nvme->error_detected(IO frozen)" \
 	"PCI $MULTI.1#0001: EEH: driver not EEH aware" \
 	"PCI $MULTI.3#0001: EEH: no driver"
-rebind $MULTI.3 virtio-pci
+rebind "$MULTI.3" virtio-pci
 finish
 
 start "two host bridges fail at once: their resets overlap"
@@ -325,13 +331,13 @@ start "eeh_max_freezes: one error more, and it is given up"
 echo 2 > "$EEH/eeh_max_freezes"
 expect "limit" 2 "$(attr "$RNG" recovery/max_freezes)"
 rebind "$RNG" ''
-for i in 1 2; do
+for _ in 1 2; do
 	mark
 	inject "$RNG" translate
 	wait_for "$LIMIT" ends "$RNG" 1 || fail "the episode does not end"
 	working "$RNG"
 done
-expect_logged "EEH: This PCI device has failed 2 times in the last hour and will be permanently disabled after 2 failures."
+expect_logged "EEH: This PCI device has failed 2 times in the last hour and will be"
 mark
 inject "$RNG" translate
 expect_steps "$RNG" <<STEPS
@@ -339,7 +345,7 @@ begin error
 freeze
 end failed none
 STEPS
-expect_logged "EEH: PHB#3-PE#1 has failed 3 times in the last hour and has been permanently disabled."
+expect_logged "EEH: PHB#3-PE#1 has failed 3 times in the last hour and has been"
 failed "$RNG"
 working "$RNG"
 finish
@@ -348,7 +354,7 @@ start "... unless there is another limit for that PE"
 echo 2 > "$EEH/eeh_max_freezes"
 echo 4 > "$DEVICES/$RNG/recovery/max_freezes"
 expect "limit" 4 "$(attr "$RNG" recovery/max_freezes)"
-for i in 1 2 3; do
+for _ in 1 2 3; do
 	mark
 	inject "$RNG" translate
 	wait_for "$LIMIT" ends "$RNG" 1 || fail "the episode does not end"

@@ -91,12 +91,13 @@ dmesg | awk -v name="$name" '
 		sub(/^\[ *[0-9.]*\] /, ""); text = text $0 "\n" }
 	END { printf "%s", text }' > /tmp/log
 sed -i 's/has failed [0-9]* times/has failed N times/' /tmp/log
+DISABLED="will be permanently disabled after 1000 failures."
 cat > /tmp/expected <<LINES
 EEH: Recovering PHB#8-PE#1
 EEH: PE location: N/A, PHB location: N/A
 EEH: Frozen PHB#8-PE#1 detected
 EEH: Call Trace:
-EEH: This PCI device has failed N times in the last hour and will be permanently disabled after 1000 failures.
+EEH: This PCI device has failed N times in the last hour and $DISABLED
 EEH: Notify device drivers to shutdown
 EEH: Beginning: 'error_detected(IO frozen)'
 PCI $E1000E#0001: EEH: Invoking $T->error_detected(IO frozen)
@@ -136,12 +137,12 @@ recover "$E1000E" || fail "cannot be made well"
 finish
 
 start "H8: drivers with handlers and without: no function is removed, no hang"
-id=$(identity $MULTI.1)
+id=$(identity "$MULTI.1")
 mark
-inject $MULTI.0 translate
-wait_for "$LIMIT" ends $MULTI.0 1 || fail "the episode does not end"
-expect "outcome" "end recovered rebind" "$(steps $MULTI.0 | tail -n 1)"
-kept $MULTI.1 "$id"
+inject "$MULTI.0" translate
+wait_for "$LIMIT" ends "$MULTI.0" 1 || fail "the episode does not end"
+expect "outcome" "end recovered rebind" "$(steps "$MULTI.0" | tail -n 1)"
+kept "$MULTI.1" "$id"
 finish
 
 start "A7: no memory where the error is found: it is recovered all the same"
