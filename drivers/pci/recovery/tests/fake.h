@@ -224,6 +224,7 @@ static inline struct fake_pe *to_fake_pe(struct pci_pe *pe)
 }
 
 /* fake_pe.c: for tests */
+bool fake_is_off(void);
 struct fake_pe *fake_pe_get(struct fake_pe *parent);
 void fake_pe_put(struct fake_pe *fpe);
 void fake_freeze(struct fake_pe *fpe);

@@ -325,17 +325,22 @@ static void pe_renew(struct fake_pe *fpe)
 	fake_log_clear(fpe);
 }
 
+/* Was the core switched off at boot?  Then nothing recovers. */
+bool fake_is_off(void)
+{
+	return !pci_recovery_enabled();
+}
+EXPORT_SYMBOL_GPL(fake_is_off);
+
 /*
  * Take a PE without functions, below @parent if that is not NULL.  NULL if there
- * is none, or the core is off.  May sleep.
+ * is none.  May sleep.
  */
 struct fake_pe *fake_pe_get(struct fake_pe *parent)
 {
 	struct fake_pe *fpe = NULL;
 	unsigned int i;
 
-	if (!pci_recovery_enabled())
-		return NULL;
 	guard(mutex)(&pool_mutex);
 	for (i = 0; i < FAKE_PES; i++) {
 		if (!pool[i])

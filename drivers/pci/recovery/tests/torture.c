@@ -373,6 +373,8 @@ static int __init torture_init(void)
 
 	if (!pes || !stat_interval)
 		return -EINVAL;
+	if (fake_is_off())
+		return -ENODEV;
 	threads = threads ?: 2 * num_online_cpus();
 	seed = seed ?: get_random_u32();
 	began = jiffies;
