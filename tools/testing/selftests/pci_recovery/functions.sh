@@ -268,6 +268,22 @@ STEPS
 	working "$1"
 }
 
+# reset_once(function, driver) - expect the steps of a reset that the driver
+#	asked for, after an error
+reset_once() {
+	expect_steps "$1" <<STEPS
+begin error
+freeze
+error_detected $2
+vote error_detected NEED_RESET
+reset
+slot_reset $2
+vote slot_reset RECOVERED
+resume $2
+end recovered reset
+STEPS
+}
+
 # network(function) - its netdev
 network() {
 	for n in "$DEVICES/$1"/virtio*/net/* "$DEVICES/$1"/net/*; do

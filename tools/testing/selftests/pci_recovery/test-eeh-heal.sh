@@ -16,17 +16,7 @@ NODE=/dev/nvme0n1
 
 # aware(function, driver) - expect the steps of a reset that the driver asked for
 aware() {
-	expect_steps "$1" <<STEPS
-begin error
-freeze
-error_detected $2
-vote error_detected NEED_RESET
-reset
-slot_reset $2
-vote slot_reset RECOVERED
-resume $2
-end recovered reset
-STEPS
+	reset_once "$1" "$2"
 	expect "$1: driver" "$2" "$(driver "$1")"
 	expect_uevents "$1" BEGIN_RECOVERY SUCCESSFUL_RECOVERY
 	expect "$1: flags" "0x00000078 0x00000000" "$(attr "$1" eeh_pe_state)"
@@ -62,13 +52,6 @@ more_sums() {
 	[ "$(wc -l < /tmp/sums)" -gt "$seen" ]
 }
 
-found_by() {
-	dmesg | awk -v name="$name" -v text="$1" '
-		index($0, "pci_recovery: test: " name) { on = 1; found = 0 }
-		on && index($0, text) { found = 1 }
-		END { exit !found }' || fail "was not found by $1"
-}
-
 start "nvme: read load, MMIO error, data checked"
 id=$(identity "$NVME")
 sum=$(checksum)
@@ -90,7 +73,7 @@ wait_for "$LIMIT" more_sums || fail "reading has not begun"
 mark
 inject "$NVME" dma
 aware "$NVME" nvme
-found_by nvme_timeout
+expect_logged nvme_timeout
 touch /tmp/stop
 wait $load
 expect "what is read after it" "$sum" "$(checksum)"
@@ -119,7 +102,7 @@ mark
 inject "$E1000E" config
 look "$E1000E"
 aware "$E1000E" e1000e
-found_by rtas_pci_read_config
+expect_logged rtas_pci_read_config
 expect "netdev" "$net" "$(network "$E1000E")"
 ping_host "$E1000E" 10.0.4.15 10.0.4.2 || fail "no ping after"
 kept "$E1000E" "$id"
@@ -129,7 +112,7 @@ start "e1000e: found by its driver's MMIO read"
 mark
 inject "$E1000E" mmio
 aware "$E1000E" e1000e
-found_by e1000_watchdog_task
+expect_logged e1000_watchdog_task
 ping_host "$E1000E" 10.0.4.15 10.0.4.2 || fail "no ping after"
 finish
 

@@ -90,17 +90,7 @@ inject "$E1000E" translate
 held error_detected
 inject "$E1000E" translate
 release
-expect_steps "$E1000E" <<STEPS
-begin error
-freeze
-error_detected $T
-vote error_detected NEED_RESET
-reset
-slot_reset $T
-vote slot_reset RECOVERED
-resume $T
-end recovered reset
-STEPS
+reset_once "$E1000E" $T
 kept "$E1000E" "$id"
 working "$E1000E"
 finish
@@ -253,17 +243,7 @@ start "firmware that needs two seconds is waited for"
 set_qemu "$E1000E" eeh-unavailable 2000
 mark
 look "$E1000E"
-expect_steps "$E1000E" <<STEPS
-begin error
-freeze
-error_detected $T
-vote error_detected NEED_RESET
-reset
-slot_reset $T
-vote slot_reset RECOVERED
-resume $T
-end recovered reset
-STEPS
+reset_once "$E1000E" $T
 working "$E1000E"
 finish
 
@@ -313,17 +293,7 @@ working "$E1000E"
 rebind "$E1000E" $T
 mark
 inject "$E1000E" translate
-expect_steps "$E1000E" <<STEPS
-begin error
-freeze
-error_detected $T
-vote error_detected NEED_RESET
-reset
-slot_reset $T
-vote slot_reset RECOVERED
-resume $T
-end recovered reset
-STEPS
+reset_once "$E1000E" $T
 working "$E1000E"
 finish
 

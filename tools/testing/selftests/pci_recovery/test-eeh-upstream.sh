@@ -21,17 +21,7 @@ start "eeh_force_recover: an episode without an error"
 id=$(identity "$E1000E")
 mark
 put "$PE" "$EEH/eeh_force_recover"
-expect_steps "$E1000E" <<STEPS
-begin error
-freeze
-error_detected $T
-vote error_detected NEED_RESET
-reset
-slot_reset $T
-vote slot_reset RECOVERED
-resume $T
-end recovered reset
-STEPS
+reset_once "$E1000E" $T
 kept "$E1000E" "$id"
 working "$E1000E"
 finish
