@@ -69,6 +69,27 @@ inject() {
 	esac
 }
 
+# events() - how many the platform has delivered since mark(), of those that it
+#	delivers when it likes
+events() {
+	grep -c zpci_recovery_event "$TRACE/trace"
+}
+
+more_events() {
+	[ "$(events)" -gt "$1" ]
+}
+
+# inject_held(function) - make it fail while a callback is held, so that the
+#	report comes before the release
+inject_held() {
+	before=$(events)
+	inject "$1" translate
+	[ $PLATFORM = eeh ] && return
+	wait_for "$LIMIT" more_events "$before" || fail "$1: no event"
+	# It is traced just before it is reported.
+	sleep 0.1
+}
+
 # config(function) - the first bytes of its config space
 config() {
 	hexdump -v -n 4 -e '1/1 "%02x"' "$DEVICES/$1/config"

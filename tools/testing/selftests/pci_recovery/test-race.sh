@@ -40,7 +40,7 @@ set_test error_detected=can_recover hold=mmio_enabled
 mark
 inject "$NET" translate
 held mmio_enabled
-inject "$NET" translate
+inject_held "$NET"
 release
 expect_steps "$NET" <<STEPS
 begin error
@@ -64,7 +64,7 @@ set_test hold=slot_reset
 mark
 inject "$NET" translate
 held slot_reset
-inject "$NET" translate
+inject_held "$NET"
 release
 expect_steps "$NET" <<STEPS
 begin error
@@ -88,7 +88,7 @@ set_test hold=resume
 mark
 inject "$NET" translate
 held resume
-inject "$NET" translate
+inject_held "$NET"
 release
 expect_steps "$NET" <<STEPS
 begin error
