@@ -206,7 +206,7 @@ static bool again(struct pci_pe *pe)
 	return news && pci_pe_state(pe) != PCI_PE_FAILED;
 }
 
-static const char *episode_cause(struct pci_episode *ep, bool repeat)
+static const char *episode_cause(struct pci_episode *ep)
 {
 	if (ep->release)
 		return "release";
@@ -214,7 +214,7 @@ static const char *episode_cause(struct pci_episode *ep, bool repeat)
 		return "permanent";
 	if (ep->requested)
 		return "operator";
-	return repeat ? "again" : "error";
+	return ep->repeat ? "again" : "error";
 }
 
 /* Take up what was reported and asked for; false if nothing was. */
@@ -290,11 +290,12 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 			return false;
 		pci_tree_claim(pe);
 	}
+	ep->repeat = repeat;
 	ep->id = atomic_inc_return(&last_id);
 	ep->begin = ktime_get();
 	pdev = pci_pe_get_dev(pe);
 	trace_pci_recovery_begin(ep->id, pdev ? pci_name(pdev) : "n/a",
-				 pe->name, episode_cause(ep, repeat));
+				 pe->name, episode_cause(ep));
 	pci_dev_put(pdev);
 	pci_tree_wait(ep);
 	gather(ep);

@@ -274,6 +274,19 @@ static enum pci_recovery_verdict notify_fn(struct pci_episode *ep,
 	return verdict;
 }
 
+/* What error_detected said, as a plan for the function. */
+static void plan_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
+	if (fn->plan != PCI_FN_KEEP)
+		return;
+	if (fn->verdict == PCI_NO_OPINION)
+		fn->plan = PCI_FN_REBIND;
+	if (fn->verdict == PCI_GIVE_UP && ep->repeat) {
+		fn->plan = PCI_FN_REBIND;
+		fn->verdict = PCI_RESET;
+	}
+}
+
 /* Those who give up do so for themselves, unless a reset is due anyhow. */
 static enum pci_recovery_verdict give_up(struct pci_episode *ep)
 {
@@ -315,10 +328,9 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 		if (fn->plan == PCI_FN_LEFT)
 			continue;
 		stay = true;
+		if (callback == PCI_STEP_ERROR_DETECTED)
+			plan_fn(ep, fn);
 		merged = pci_verdict_merge(merged, fn->verdict);
-		if (callback == PCI_STEP_ERROR_DETECTED &&
-		    fn->plan == PCI_FN_KEEP && fn->verdict == PCI_NO_OPINION)
-			fn->plan = PCI_FN_REBIND;
 	}
 	notice(ep, PCI_NOTICE_END, NULL, callback, PCI_ERS_RESULT_NONE);
 	if (!stay || pci_episode_over(ep))

@@ -117,6 +117,8 @@ struct pci_pe_fn {
  * @release: the functions are leaving, take the drivers off them
  * @retry: the drivers are not asked: they were told that it is over, or gave up
  *	where an operator does not
+ * @repeat: the drivers had not ended what they do after an error when another
+ *	came: one that gives up now may still do when it is bound anew
  * @announced: the beginning was announced to user space
  * @in_window: holds the notify window; protected by the window's lock
  * @resets: done so far
@@ -134,6 +136,7 @@ struct pci_episode {
 	bool permanent;
 	bool release;
 	bool retry;
+	bool repeat;
 	bool announced;
 	bool in_window;
 	unsigned int resets;

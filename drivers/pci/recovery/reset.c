@@ -9,7 +9,8 @@
  *	... again			and rebind that function
  *	slot_reset says DISCONNECT	rebind that function
  *	reset or probe fails		fundamental reset
- *	frozen again by then		the same once more
+ *	frozen again by then		the same once more, after error_detected if
+ *					slot_reset was called
  *
  * Never is a driver resumed after a reset without slot_reset or a restore.
  */
@@ -116,6 +117,18 @@ static void rung_reached(struct pci_episode *ep)
 	}
 }
 
+/*
+ * Frozen again after slot_reset.  The drivers may be in the middle of what that
+ * began, in other threads, and take one slot_reset for each error_detected.
+ */
+static enum pci_recovery_verdict tell_again(struct pci_episode *ep)
+{
+	ep->repeat = true;
+	if (pci_recovery_notify(ep, PCI_STEP_ERROR_DETECTED) == PCI_STOP)
+		return PCI_STOP;
+	return PCI_RESET;
+}
+
 /* One round; PCI_RESET if the next one is to be tried. */
 static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 {
@@ -128,8 +141,12 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	rung_reached(ep);
 	if (!ret)
 		ret = pci_recovery_reset_pe(ep);
-	if (!ret)
+	if (!ret) {
 		ret = restore(ep);
+		/* Before a driver begins with what it cannot end. */
+		if (ret != -ENODEV && pci_recovery_refrozen(ep))
+			return PCI_RESET;
+	}
 	if (ret == -ENODEV)
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	if (ret) {
@@ -141,8 +158,8 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	if (verdict == PCI_STOP)
 		return verdict;
 	verdict = replan(ep);
-	if (verdict == PCI_GO_ON && pci_recovery_refrozen(ep))
-		verdict = PCI_RESET;
+	if (pci_recovery_refrozen(ep))
+		return tell_again(ep);
 	if (verdict == PCI_GO_ON)
 		verdict = pci_recovery_bind(ep);
 	return verdict;

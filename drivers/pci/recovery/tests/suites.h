@@ -45,5 +45,6 @@ extern struct kunit_suite hand_suite;
 extern struct kunit_suite platform_suite;
 extern struct kunit_suite uevent_suite;
 extern struct kunit_suite after_suite;
+extern struct kunit_suite again_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */

@@ -134,6 +134,8 @@ vote error_detected NEED_RESET
 reset
 slot_reset $T
 vote slot_reset RECOVERED
+error_detected $T
+vote error_detected NEED_RESET
 reset
 slot_reset $T
 vote slot_reset RECOVERED

@@ -40,7 +40,7 @@ set_test error_detected=can_recover hold=mmio_enabled
 mark
 inject "$NET" translate
 held mmio_enabled
-inject_held "$NET"
+inject_held "$NET" translate
 release
 expect_steps "$NET" <<STEPS
 begin error
@@ -64,7 +64,7 @@ set_test hold=slot_reset
 mark
 inject "$NET" translate
 held slot_reset
-inject_held "$NET"
+inject_held "$NET" translate
 release
 expect_steps "$NET" <<STEPS
 begin error
@@ -74,6 +74,8 @@ vote error_detected NEED_RESET
 reset
 slot_reset $T
 vote slot_reset RECOVERED
+error_detected $T
+vote error_detected NEED_RESET
 reset
 slot_reset $T
 vote slot_reset RECOVERED
@@ -88,7 +90,7 @@ set_test hold=resume
 mark
 inject "$NET" translate
 held resume
-inject_held "$NET"
+inject_held "$NET" translate
 release
 expect_steps "$NET" <<STEPS
 begin error
