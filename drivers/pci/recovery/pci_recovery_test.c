@@ -13,10 +13,13 @@
  *	resume	"missing" or anything else
  *	aware	0: there are no error handlers at all
  *	hold	the callback that does not return until this is written again:
- *		"none" or one of the four, "remove" or "probe"
+ *		"none" or one of the four, "remove" or "probe", or "resumed",
+ *		which is the end of resume
  *	held	the callback that is held now
  *	fail_probes	so many of the next probes fail
  *	managed_dma	the driver says that user space may own the device
+ *	wrap	another driver, whose error handlers can then be held as well; not
+ *		to be written while one runs
  */
 
 #define pr_fmt(fmt) "pci_recovery_test: " fmt
@@ -129,8 +132,8 @@ VOTES_PARAM(resume, RECOVERED);
 static unsigned int fail_probes;
 module_param(fail_probes, uint, 0600);
 
-enum callback { NONE, ERROR_DETECTED, MMIO_ENABLED, SLOT_RESET, RESUME, REMOVE,
-		PROBE };
+enum callback { NONE, ERROR_DETECTED, MMIO_ENABLED, SLOT_RESET, RESUME, RESUMED,
+		REMOVE, PROBE };
 
 static const char * const callbacks[] = {
 	[NONE]			= "none",
@@ -138,6 +141,7 @@ static const char * const callbacks[] = {
 	[MMIO_ENABLED]		= "mmio_enabled",
 	[SLOT_RESET]		= "slot_reset",
 	[RESUME]		= "resume",
+	[RESUMED]		= "resumed",
 	[REMOVE]		= "remove",
 	[PROBE]			= "probe",
 };
@@ -168,7 +172,7 @@ static const struct kernel_param_ops hold_ops = {
 module_param_cb(hold, &hold_ops, &hold, 0600);
 module_param_cb(held, &hold_ops, &held, 0400);
 
-/* Every callback begins here, and one of them may stay. */
+/* Every callback comes here, and one of them may stay. */
 static void enter(enum callback callback)
 {
 	if (READ_ONCE(hold) != callback)
@@ -205,6 +209,7 @@ static pci_ers_result_t test_slot_reset(struct pci_dev *pdev)
 static void test_resume(struct pci_dev *pdev)
 {
 	enter(RESUME);
+	enter(RESUMED);
 }
 
 static struct pci_error_handlers test_handlers = {
@@ -282,7 +287,99 @@ static const struct kernel_param_ops aware_ops = {
 module_param_cb(aware, &aware_ops, NULL, 0600);
 module_param_named(managed_dma, test_driver.driver_managed_dma, bool, 0600);
 
-module_pci_driver(test_driver);
+/* The driver whose handlers are wrapped, and these. */
+static struct pci_driver *wrapped;
+static const struct pci_error_handlers *own;
+
+static pci_ers_result_t wrap_error_detected(struct pci_dev *pdev,
+					    pci_channel_state_t state)
+{
+	enter(ERROR_DETECTED);
+	return own->error_detected(pdev, state);
+}
+
+static pci_ers_result_t wrap_mmio_enabled(struct pci_dev *pdev)
+{
+	enter(MMIO_ENABLED);
+	return own->mmio_enabled(pdev);
+}
+
+static pci_ers_result_t wrap_slot_reset(struct pci_dev *pdev)
+{
+	enter(SLOT_RESET);
+	return own->slot_reset(pdev);
+}
+
+static void wrap_resume(struct pci_dev *pdev)
+{
+	enter(RESUME);
+	own->resume(pdev);
+	enter(RESUMED);
+}
+
+static struct pci_error_handlers wrapper;
+
+static void unwrap(void)
+{
+	if (!wrapped)
+		return;
+	wrapped->err_handler = own;
+	module_put(wrapped->driver.owner);
+	wrapped = NULL;
+}
+
+static int wrap_set(const char *val, const struct kernel_param *kp)
+{
+	struct device_driver *drv;
+	char name[32];
+
+	if (strscpy(name, val) < 0)
+		return -EINVAL;
+	unwrap();
+	if (!*strim(name))
+		return 0;
+	drv = driver_find(strim(name), &pci_bus_type);
+	if (!drv || !to_pci_driver(drv)->err_handler || !try_module_get(drv->owner))
+		return -ENODEV;
+	wrapped = to_pci_driver(drv);
+	own = wrapped->err_handler;
+	wrapper = *own;
+	if (own->error_detected)
+		wrapper.error_detected = wrap_error_detected;
+	if (own->mmio_enabled)
+		wrapper.mmio_enabled = wrap_mmio_enabled;
+	if (own->slot_reset)
+		wrapper.slot_reset = wrap_slot_reset;
+	if (own->resume)
+		wrapper.resume = wrap_resume;
+	wrapped->err_handler = &wrapper;
+	return 0;
+}
+
+static int wrap_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", wrapped ? wrapped->name : "");
+}
+
+static const struct kernel_param_ops wrap_ops = {
+	.set = wrap_set,
+	.get = wrap_get,
+};
+module_param_cb(wrap, &wrap_ops, NULL, 0600);
+
+static int __init test_init(void)
+{
+	return pci_register_driver(&test_driver);
+}
+module_init(test_init);
+
+static void __exit test_exit(void)
+{
+	pci_unregister_driver(&test_driver);
+	/* With the lock that writers of "wrap" hold, had they not gone before. */
+	unwrap();
+}
+module_exit(test_exit);
 
 MODULE_DESCRIPTION("Test driver for PCI error recovery");
 MODULE_LICENSE("GPL");

@@ -79,11 +79,11 @@ more_events() {
 	[ "$(events)" -gt "$1" ]
 }
 
-# inject_held(function) - make it fail while a callback is held, so that the
-#	report comes before the release
+# inject_held(function, how...) - make it fail while a callback is held, so that
+#	the report comes before the release
 inject_held() {
 	before=$(events)
-	inject "$1" translate
+	inject "$@"
 	[ $PLATFORM = eeh ] && return
 	wait_for "$LIMIT" more_events "$before" || fail "$1: no event"
 	# It is traced just before it is reported.
@@ -139,7 +139,7 @@ set_test() {
 reset_test() {
 	set_test hold=none aware=1 error_detected=need_reset \
 		mmio_enabled=recovered slot_reset=recovered resume=recovered \
-		fail_probes=0
+		fail_probes=0 wrap=
 }
 
 is_held() {
@@ -303,6 +303,42 @@ vote slot_reset RECOVERED
 resume $2
 end recovered reset
 STEPS
+}
+
+# checksum() - of 4 MiB of the nvme's disk, and not of what is cached
+checksum() {
+	echo 3 > /proc/sys/vm/drop_caches
+	dd if=/dev/nvme0n1 bs=64k count=64 2> /dev/null | md5sum
+}
+
+# load() - read that disk all the time
+load() {
+	rm -f /tmp/stop
+	: > /tmp/sums
+	while [ ! -e /tmp/stop ]; do
+		checksum >> /tmp/sums
+	done &
+	load=$!
+	wait_for "$LIMIT" more_sums 0 || fail "reading has not begun"
+}
+
+# more_sums(number) - were more than that read?
+more_sums() {
+	[ "$(wc -l < /tmp/sums)" -gt "$1" ]
+}
+
+stop_load() {
+	touch /tmp/stop
+	wait $load
+}
+
+# unload(sum) - stop reading; it goes on, and was the same all the time
+unload() {
+	# What is read now may have begun before.
+	wait_for "$LIMIT" more_sums $(($(wc -l < /tmp/sums) + 1)) ||
+		fail "reading has stopped"
+	stop_load
+	expect "what was read" "$1" "$(sort -u /tmp/sums)"
 }
 
 # network(function) - its netdev
