@@ -238,9 +238,9 @@ struct pci_notice {
  *	drivers know that the device is frozen, and before it is touched.  May
  *	wait for as long as the hardware needs to get there.  Returns -EIO when
  *	the platform finds that recovery is of no use.  Optional.
- * @notice: what the drivers are asked and answer.  Called without @lock; with
- *	PCI_NOTICE_CALL and PCI_NOTICE_VOTE under the rescan/remove lock and the
- *	function's device lock.  Optional.
+ * @notice: what the drivers are asked and answer.  Called without @lock; about
+ *	a function under the rescan/remove lock, with PCI_NOTICE_CALL also under
+ *	its device lock.  Optional.
  * @withdraw: a report turned out to be about no error that is left: take back
  *	what the platform has marked.  Called without @lock.  Optional.
  * @max_freezes: the platform's own limit of errors an hour, for PEs for which
@@ -396,6 +396,7 @@ struct pci_pe *pci_pe_next(struct pci_pe *pe, struct pci_pe *root);
 struct pci_dev *pci_pe_dev_rcu(struct pci_pe *pe);
 struct pci_dev *pci_pe_get_dev(struct pci_pe *pe);
 bool pci_pe_busy(struct pci_pe *pe);
+void pci_recovery_thawed(struct pci_pe *pe);
 bool pci_pe_unused(struct pci_pe *pe);
 u32 pci_pe_max_freezes(struct pci_pe *pe);
 void pci_recovery_add(struct pci_dev *pdev);

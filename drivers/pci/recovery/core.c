@@ -190,7 +190,7 @@ static enum pci_recovery_verdict rescan(struct pci_episode *ep)
 	/* remove() is not to run with the locks held that the rescan takes. */
 	for_each_fn(ep, fn) {
 		if (fn->driver && !fn->unbound && fn->plan != PCI_FN_LEFT)
-			fn->plan = PCI_FN_REBIND;
+			fn->plan = pci_fn_fallback(fn);
 	}
 	if (pci_recovery_unbind(ep))
 		return PCI_GIVE_UP;
@@ -280,8 +280,10 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 
 	if (pci_episode_over(ep) || !pci_tree_move(ep->pe, PCI_PE_FAILED))
 		return gone(ep);
-	for_each_fn(ep, fn)
-		fn->plan = PCI_FN_FAIL;
+	for_each_fn(ep, fn) {
+		if (fn->plan != PCI_FN_LEFT)
+			fn->plan = PCI_FN_FAIL;
+	}
 	pci_recovery_tell_failed(ep);
 	return PCI_RECOVERY_FAILED;
 }

@@ -202,6 +202,9 @@ static bool again(struct pci_pe *pe)
 				pe->ops->withdraw(pe);
 		}
 	}
+	/* Nobody is left whose error it could be. */
+	if (reported && !pdev && pe->ops->withdraw)
+		pe->ops->withdraw(pe);
 	pci_dev_put(pdev);
 	return news && pci_pe_state(pe) != PCI_PE_FAILED;
 }

@@ -98,7 +98,7 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	/* Not pci_dev_set_io_state(): a failure was for good only until now. */
 	for_each_fn(ep, fn) {
-		if (pci_pe_dead(fn->pe))
+		if (fn->refused || pci_pe_dead(fn->pe))
 			continue;
 		WRITE_ONCE(fn->pdev->error_state, pci_channel_io_frozen);
 		/* Not over the head of one that was pulled just now. */
@@ -149,6 +149,28 @@ bool pci_recovery_refrozen(struct pci_episode *ep)
 	pci_pe_publish(pe, pci_channel_io_frozen);
 	return true;
 }
+
+/**
+ * pci_recovery_thawed - somebody else may have thawed a PE
+ * @pe: the PE
+ *
+ * Such as who passes it to a guest, after an error that was not the core's to
+ * deal with.  Nothing is done while an episode runs.
+ *
+ * Context: Any process context in which the platform's @state can be called.
+ */
+void pci_recovery_thawed(struct pci_pe *pe)
+{
+	struct pci_dev *pdev;
+
+	if (pci_pe_state(pe) != PCI_PE_FROZEN || READ_ONCE(pe->running))
+		return;
+	pdev = pci_pe_get_dev(pe);
+	if (pdev && pe->ops->state(pe) == PCI_PE_HW_NORMAL)
+		pci_pe_withdraw(pe);
+	pci_dev_put(pdev);
+}
+EXPORT_SYMBOL_GPL(pci_recovery_thawed);
 
 /* Let the drivers have their devices back as they are. */
 enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)

@@ -103,13 +103,11 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	fn->unbound = fn->unbound && !fn->driver;
 	if (pci_pe_state(fn->pe) == PCI_PE_FAILED)
 		fn->dirty = true;
-	if (!fn->driver)
-		fn->plan = PCI_FN_RIDE;
-	else if (aware(fn) && !ep->retry &&
-		 pci_pe_state(fn->pe) != PCI_PE_FAILED)
+	if (fn->driver && aware(fn) && !ep->retry &&
+	    pci_pe_state(fn->pe) != PCI_PE_FAILED)
 		fn->plan = PCI_FN_KEEP;
 	else
-		fn->plan = PCI_FN_REBIND;
+		fn->plan = pci_fn_fallback(fn);
 	pci_fn_unlock(ep, fn);
 	return ret;
 }
@@ -136,7 +134,9 @@ enum pci_recovery_verdict pci_recovery_survey(struct pci_episode *ep)
 			if (fn->pe == ep->pe)
 				return pci_recovery_stop(ep,
 							 PCI_RECOVERY_REFUSED);
+			fn->refused = true;
 			fn->plan = PCI_FN_LEFT;
+			refused = true;
 			break;
 		case -ENODEV:
 			fn->plan = PCI_FN_LEFT;
@@ -257,6 +257,22 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 	return pci_vote_verdict(callback, vote);
 }
 
+/* What the platform knows of a function is there as long as that. */
+static void skip(struct pci_episode *ep, struct pci_pe_fn *fn,
+		 enum pci_step callback)
+{
+	if (!ep->pe->ops->notice)
+		return;
+	pci_watch_wait(ep, fn);
+	pci_window_enter(ep);
+	pci_watch_end(ep);
+	if (pci_dev_is_added(fn->pdev))
+		notice(ep, handlers(fn) && !fn->unbound ? PCI_NOTICE_VOTE :
+							  PCI_NOTICE_SKIP,
+		       fn, callback, PCI_ERS_RESULT_NONE);
+	pci_window_leave(ep);
+}
+
 static enum pci_recovery_verdict notify_fn(struct pci_episode *ep,
 					   struct pci_pe_fn *fn,
 					   enum pci_step callback)
@@ -264,7 +280,7 @@ static enum pci_recovery_verdict notify_fn(struct pci_episode *ep,
 	enum pci_recovery_verdict verdict;
 
 	if (fn->plan != PCI_FN_KEEP) {
-		notice(ep, PCI_NOTICE_SKIP, fn, callback, PCI_ERS_RESULT_NONE);
+		skip(ep, fn, callback);
 		return PCI_NO_OPINION;
 	}
 	if (pci_fn_lock(ep, fn))
@@ -280,9 +296,9 @@ static void plan_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	if (fn->plan != PCI_FN_KEEP)
 		return;
 	if (fn->verdict == PCI_NO_OPINION)
-		fn->plan = PCI_FN_REBIND;
+		fn->plan = pci_fn_fallback(fn);
 	if (fn->verdict == PCI_GIVE_UP && ep->repeat) {
-		fn->plan = PCI_FN_REBIND;
+		fn->plan = pci_fn_fallback(fn);
 		fn->verdict = PCI_RESET;
 	}
 }
@@ -349,9 +365,13 @@ bool pci_recovery_tell_failed(struct pci_episode *ep)
 	for_each_fn(ep, fn) {
 		if (fn->plan != PCI_FN_FAIL)
 			continue;
-		if (!failed)
+		if (!failed) {
+			/* The platform may have much to do then. */
+			pci_watch_wait(ep, NULL);
 			notice(ep, PCI_NOTICE_BEGIN, NULL,
 			       PCI_STEP_PERM_FAILURE, PCI_ERS_RESULT_NONE);
+			pci_watch_end(ep);
+		}
 		failed = true;
 		pci_dev_set_io_state(fn->pdev, pci_channel_io_perm_failure);
 		if (!fn->driver || fn->unbound || pci_fn_lock(ep, fn))

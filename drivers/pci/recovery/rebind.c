@@ -15,6 +15,16 @@
 
 #include "recovery.h"
 
+/*
+ * What is done with a function whose driver does not take part.  That of a bridge
+ * stays: it is there for what is behind the bridge, and hotplug's most of all.
+ */
+enum pci_fn_plan pci_fn_fallback(struct pci_pe_fn *fn)
+{
+	return fn->driver && !pci_is_bridge(fn->pdev) ? PCI_FN_REBIND :
+							PCI_FN_RIDE;
+}
+
 /* Keep every driver from binding to @fn, except by pci_recovery_bind(). */
 void pci_fn_bar(struct pci_pe_fn *fn, bool bar)
 {
@@ -80,7 +90,7 @@ void pci_fn_changed(struct pci_pe_fn *fn)
 {
 	pci_fn_pin(fn);
 	fn->unbound = false;
-	fn->plan = fn->driver ? PCI_FN_REBIND : PCI_FN_RIDE;
+	fn->plan = pci_fn_fallback(fn);
 }
 
 /* Is @fn there, and is there a driver to take off it? */

@@ -285,6 +285,7 @@ int pci_recovery_reset_pe(struct pci_episode *ep);
 int pci_recovery_unbind(struct pci_episode *ep);
 enum pci_recovery_verdict pci_recovery_bind(struct pci_episode *ep);
 void pci_recovery_release_fns(struct pci_episode *ep);
+enum pci_fn_plan pci_fn_fallback(struct pci_pe_fn *fn);
 void pci_fn_bar(struct pci_pe_fn *fn, bool bar);
 void pci_fn_pin(struct pci_pe_fn *fn);
 void pci_fn_unpin(struct pci_pe_fn *fn);

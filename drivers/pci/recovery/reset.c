@@ -46,32 +46,55 @@ int pci_recovery_reset_pe(struct pci_episode *ep)
 	return 0;
 }
 
-/* After the reset: the same functions, with config space as it was. */
-static int restore(struct pci_episode *ep)
+/* A VF is there when its PF's driver has enabled it again, in slot_reset. */
+static bool is_late(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
-	struct pci_pe_fn *fn;
+	struct pci_pe_fn *pf;
+
+	if (!fn->pdev->is_virtfn)
+		return false;
+	for_each_fn(ep, pf) {
+		if (pf->pdev == pci_physfn(fn->pdev))
+			return pf->plan == PCI_FN_KEEP;
+	}
+	return false;
+}
+
+static int restore_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
+{
 	ktime_t begin;
 	int ret;
 
+	ret = pci_stash_check(fn);
+	if (ret == -ENODEV && !READ_ONCE(fn->left))
+		pci_recovery_gone(fn->pe, false);
+	/* One that is gone does not hold up the others. */
+	if (ret && (READ_ONCE(fn->left) || pci_pe_dead(fn->pe))) {
+		fn->plan = PCI_FN_LEFT;
+		return 0;
+	}
+	if (ret || (fn->plan != PCI_FN_RIDE && !fn->unbound))
+		return ret;
+	begin = pci_step_begin(ep, fn, PCI_STEP_RESTORE);
+	ret = pci_stash_restore(fn);
+	pci_step_end(ep, fn, PCI_STEP_RESTORE, begin, ret);
+	return READ_ONCE(fn->left) ? 0 : ret;
+}
+
+/*
+ * After the reset: the same functions, with config space as it was.
+ * @late: those that are there only after slot_reset
+ */
+static int restore(struct pci_episode *ep, bool late)
+{
+	struct pci_pe_fn *fn;
+	int ret;
+
 	for_each_fn(ep, fn) {
-		if (fn->plan == PCI_FN_LEFT)
+		if (fn->plan == PCI_FN_LEFT || is_late(ep, fn) != late)
 			continue;
-		ret = pci_stash_check(fn);
-		if (ret == -ENODEV && !READ_ONCE(fn->left))
-			pci_recovery_gone(fn->pe, false);
-		/* One that is gone does not hold up the others. */
-		if (ret && (READ_ONCE(fn->left) || pci_pe_dead(fn->pe))) {
-			fn->plan = PCI_FN_LEFT;
-			continue;
-		}
+		ret = restore_fn(ep, fn);
 		if (ret)
-			return ret;
-		if (fn->plan != PCI_FN_RIDE && !fn->unbound)
-			continue;
-		begin = pci_step_begin(ep, fn, PCI_STEP_RESTORE);
-		ret = pci_stash_restore(fn);
-		pci_step_end(ep, fn, PCI_STEP_RESTORE, begin, ret);
-		if (ret && !READ_ONCE(fn->left))
 			return ret;
 	}
 	return pci_episode_over(ep) ? -ENODEV : 0;
@@ -92,7 +115,7 @@ static enum pci_recovery_verdict replan(struct pci_episode *ep)
 			continue;
 		if (fn->verdict == PCI_GIVE_UP ||
 		    (fn->verdict == PCI_RESET && deep)) {
-			fn->plan = PCI_FN_REBIND;
+			fn->plan = pci_fn_fallback(fn);
 			verdict = PCI_RESET;
 		} else if (fn->verdict == PCI_RESET) {
 			ep->depth = PCI_PE_RESET_FUNDAMENTAL;
@@ -142,7 +165,7 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	if (!ret)
 		ret = pci_recovery_reset_pe(ep);
 	if (!ret) {
-		ret = restore(ep);
+		ret = restore(ep, false);
 		/* Before a driver begins with what it cannot end. */
 		if (ret != -ENODEV && pci_recovery_refrozen(ep))
 			return PCI_RESET;
@@ -160,6 +183,8 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	verdict = replan(ep);
 	if (pci_recovery_refrozen(ep))
 		return tell_again(ep);
+	if (verdict == PCI_GO_ON && restore(ep, true))
+		return PCI_RESET;
 	if (verdict == PCI_GO_ON)
 		verdict = pci_recovery_bind(ep);
 	return verdict;
@@ -177,7 +202,7 @@ enum pci_recovery_verdict pci_recovery_reset(struct pci_episode *ep)
 	/* Drivers that were told it is over do not expect slot_reset. */
 	for_each_fn(ep, fn) {
 		if (ep->retry && fn->driver)
-			fn->plan = PCI_FN_REBIND;
+			fn->plan = pci_fn_fallback(fn);
 	}
 	while (verdict == PCI_RESET && ep->resets++ < PCI_RECOVERY_RESETS)
 		verdict = reset_round(ep);

@@ -22,7 +22,7 @@ static void op_notice(struct pci_pe *pe, const struct pci_notice *notice)
 	struct fake_pe *fpe = to_fake_pe(pe);
 
 	lockdep_assert_not_held(&fpe->lock);
-	if (notice->kind == PCI_NOTICE_CALL || notice->kind == PCI_NOTICE_VOTE)
+	if (notice->kind == PCI_NOTICE_CALL)
 		lockdep_assert_held(&notice->pdev->dev.mutex);
 	fake_log_notice(fpe, notice);
 }

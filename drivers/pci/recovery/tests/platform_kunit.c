@@ -194,7 +194,7 @@ static void platform_one_gives_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_THAW);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(fpe->log.text,
 					   "notice begin mmio_enabled\n"
-					   "notice skip mmio_enabled 0 fake-emsr\n"
+					   "notice vote mmio_enabled 0 fake-emsr none\n"
 					   "notice call mmio_enabled 1 fake-emsr\n"));
 }
 
@@ -311,6 +311,21 @@ static void platform_children_refuse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&other->fn[0].called[FAKE_RESUME]), 1);
 }
 
+/* Whoever has it thaws it; meanwhile it is known as frozen. */
+static void platform_thawed(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->refuse = true;
+	suite_error(test, fpe);
+	pci_recovery_thawed(&fpe->pe);
+	KUNIT_EXPECT_EQ(test, pci_pe_state(&fpe->pe), PCI_PE_FROZEN);
+	WRITE_ONCE(fpe->hw, PCI_PE_HW_NORMAL);
+	pci_recovery_thawed(&fpe->pe);
+	KUNIT_EXPECT_EQ(test, pci_pe_state(&fpe->pe), PCI_PE_LIVE);
+	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
+}
+
 /* A function whose PE is not known when it is added. */
 static void platform_late(struct kunit *test)
 {
@@ -382,6 +397,7 @@ static struct kunit_case platform_cases[] = {
 	KUNIT_CASE(platform_max_freezes),
 	KUNIT_CASE(platform_child_refuses),
 	KUNIT_CASE(platform_children_refuse),
+	KUNIT_CASE(platform_thawed),
 	KUNIT_CASE(platform_late),
 #ifdef CONFIG_LOCKDEP
 	KUNIT_CASE(platform_locks),

@@ -181,6 +181,69 @@ static void step_silent_vf(struct kunit *test)
 	fpe->fn[0].pdev->is_virtfn = 0;
 }
 
+/* A bridge's driver, as that of a hotplug controller, stays bound. */
+static void step_bridge(struct kunit *test)
+{
+	static const u16 drivers[] = { FAKE_UNAWARE, FAKE_UNAWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, drivers);
+	struct pci_dev *bridge = fpe->fn[0].pdev;
+
+	bridge->hdr_type = PCI_HEADER_TYPE_BRIDGE;
+	suite_error(test, fpe);
+	bridge->hdr_type = PCI_HEADER_TYPE_NORMAL;
+	suite_expect_log(test, fpe,
+			 "begin error\n"
+			 "freeze\n"
+			 "revive\n"
+			 "unbind 1\n"
+			 "reset\n"
+			 "restore 0\n"
+			 "restore 1\n"
+			 "bind 1\n"
+			 "end recovered rebind\n");
+}
+
+#ifdef CONFIG_PCI_ATS
+/* It answers only when the driver of its PF has enabled it again. */
+static void enable_vf(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_SLOT_RESET)
+		WRITE_ONCE(fn->fpe->fn[1].present, true);
+}
+
+static void disable_vf(struct fake_pe *fpe, enum pci_step step)
+{
+	if (step == PCI_STEP_RESET)
+		WRITE_ONCE(fpe->fn[1].present, false);
+}
+
+static void step_late_vf(struct kunit *test)
+{
+	static const u16 drivers[] = { FAKE_AWARE, FAKE_DRIVERLESS };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, drivers);
+	struct pci_dev *vf = fpe->fn[1].pdev;
+
+	vf->physfn = fpe->fn[0].pdev;
+	vf->is_virtfn = 1;
+	WRITE_ONCE(fpe->fn[0].hook, enable_vf);
+	WRITE_ONCE(fpe->step_hook, disable_vf);
+	suite_error(test, fpe);
+	suite_expect_log(test, fpe,
+			 "begin error\n"
+			 "freeze\n"
+			 "error_detected 0\n"
+			 "vote 0 need_reset\n"
+			 "reset\n"
+			 "slot_reset 0\n"
+			 "vote 0 recovered\n"
+			 "restore 1\n"
+			 "resume 0\n"
+			 "end recovered reset\n");
+	vf->is_virtfn = 0;
+	vf->physfn = NULL;
+}
+#endif
+
 /* Firmware that leaves interrupts on. */
 static void leave_msi_on(struct fake_pe *fpe, enum pci_step step)
 {
@@ -215,6 +278,10 @@ static struct kunit_case step_cases[] = {
 	KUNIT_CASE(step_other_class),
 	KUNIT_CASE(step_vf),
 	KUNIT_CASE(step_silent_vf),
+	KUNIT_CASE(step_bridge),
+#ifdef CONFIG_PCI_ATS
+	KUNIT_CASE(step_late_vf),
+#endif
 	KUNIT_CASE(step_msi),
 	{}
 };

@@ -141,6 +141,32 @@ static void uevent_child_refuses(struct kunit *test)
 	expect_events(test, &ours->fn[0], "BS");
 }
 
+/* As vfio-pci, which nobody has opened. */
+static void uevent_child_is_managed(struct kunit *test)
+{
+	static const u16 aware = FAKE_AWARE, unaware = FAKE_UNAWARE;
+	struct fake_pe *parent = suite_pe_below(test, NULL, 0, NULL);
+	struct fake_pe *other = suite_pe_below(test, parent, 1, &unaware);
+	struct fake_pe *ours = suite_pe_below(test, parent, 1, &aware);
+	struct pci_dev *pdev = other->fn[0].pdev;
+	struct pci_driver *drv = to_pci_driver(pdev->dev.driver);
+
+	drv->driver_managed_dma = true;
+	suite_error(test, parent);
+	expect_events(test, &other->fn[0], "");
+	expect_events(test, &ours->fn[0], "BS");
+
+	/* A failure is not theirs either. */
+	ours->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_DISCONNECT;
+	suite_error(test, parent);
+	drv->driver_managed_dma = false;
+	expect_events(test, &other->fn[0], "");
+	expect_channel(test, ours->fn[0].pdev, pci_channel_io_perm_failure);
+	KUNIT_EXPECT_NE(test, (__force u32)pdev->error_state,
+			(__force u32)pci_channel_io_perm_failure);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other->fn[0].called[FAKE_REMOVE]), 0);
+}
+
 /* Pulled meanwhile, but still there for user space. */
 static struct fake_pe *pulled;
 
@@ -235,6 +261,7 @@ static struct kunit_case uevent_cases[] = {
 	KUNIT_CASE(uevent_one_gives_up),
 	KUNIT_CASE(uevent_refused),
 	KUNIT_CASE(uevent_child_refuses),
+	KUNIT_CASE(uevent_child_is_managed),
 	KUNIT_CASE(uevent_gone),
 	KUNIT_CASE(uevent_child_gone),
 	KUNIT_CASE(uevent_absorbed),
