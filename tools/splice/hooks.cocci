@@ -56,7 +56,7 @@ statement none, first;
 
 // EEH found a frozen PE, in any context, maybe that of an interrupt handler.
 // Below this, upstream allocates an event, and loses it when memory is short.
-// Held here: nothing.
+// Held here: nothing, or pci_lock with interrupts off below a config access.
 @send depends on file in "arch/powerpc/kernel/eeh_event.c"@
 identifier pe, event;
 expression memory;
@@ -114,6 +114,18 @@ expression pe;
  ...+>
  }
 
+// A PE is not isolated any more: somebody wrote to "eeh_pe_state", or passes it to
+// a guest.  Held here: eeh_dev_mutex, or nothing.
+@thawed depends on file in "arch/powerpc/kernel/eeh_pe.c"@
+identifier root, state, passed;
+@@
+ void eeh_pe_state_clear(struct eeh_pe *root, int state, bool passed)
+ {
+ ... when any
++if (state & EEH_PE_ISOLATED)
++	eeh_recovery_thawed(root);
+ }
+
 // A function got its PE.  Held here: the rescan/remove lock, unless at boot.
 @probe depends on file in "arch/powerpc/kernel/eeh.c"@
 expression dev;
@@ -158,7 +170,7 @@ identifier phb, addr, option;
  ...+>
  }
 
-@depends on send || next || cleanup || remove || probe || release || wait@
+@depends on send || next || cleanup || remove || thawed || probe || release || wait@
 @@
  #include <linux/pci.h>
 +#include <asm/eeh_recovery.h>

@@ -6,8 +6,9 @@
  * of a PE, and Documentation/arch/powerpc/eeh-recovery.rst.
  *
  * EEH has no lock of its own over a PE.  Its lists of functions change under the
- * rescan/remove lock, so that is taken to go through them, for a moment, by
- * operations that the watchdog does not call: the window may hold it then.
+ * rescan/remove lock, so that is taken to go through them, for a moment unless
+ * there are links behind bridges to wait for, by operations that the watchdog does
+ * not call: the window may hold it then.
  */
 
 #include <linux/pci.h>
@@ -170,9 +171,10 @@ static int op_thaw_dma(struct pci_pe *pe)
 
 /*
  * What the firmware says.  That of powernv marks a PE isolated when it is found
- * frozen, as detection does, which would see nothing new in it after that.
+ * frozen, as detection does, which would see nothing new in it after that.  Any
+ * process context.
  */
-static int fw_state(struct eeh_pe *epe)
+int eeh_rpe_look(struct eeh_pe *epe)
 {
 	unsigned long flags;
 	bool found;
@@ -195,7 +197,7 @@ static enum pci_pe_hw_state hw_state(struct eeh_pe *epe)
 	/* Firmware of pseries knows nothing of it. */
 	if (epe->type & EEH_PE_PHB && eeh_has_flag(EEH_PROBE_MODE_DEVTREE))
 		return PCI_PE_HW_NORMAL;
-	state = fw_state(epe);
+	state = eeh_rpe_look(epe);
 	if (state < 0 || state == EEH_STATE_NOT_SUPPORT)
 		return PCI_PE_HW_GONE;
 	/* In reset, or firmware is not done with it: not to be thawed. */
@@ -214,6 +216,11 @@ static int is_frozen(struct eeh_pe *epe)
 	return hw_state(epe) == PCI_PE_HW_FROZEN;
 }
 
+static int is_disabled(struct eeh_pe *epe)
+{
+	return hw_state(epe) == PCI_PE_HW_DISABLED;
+}
+
 static int is_mmio(struct eeh_pe *epe)
 {
 	return hw_state(epe) == PCI_PE_HW_MMIO;
@@ -230,6 +237,8 @@ static enum pci_pe_hw_state op_state(struct pci_pe *pe)
 	eeh_rpe_put(to_eeh_rpe(pe));
 	if (hw != PCI_PE_HW_NORMAL && hw != PCI_PE_HW_MMIO)
 		return hw;
+	if (eeh_rpe_for_each(pe, is_disabled))
+		return PCI_PE_HW_DISABLED;
 	if (eeh_rpe_for_each(pe, is_frozen))
 		return PCI_PE_HW_FROZEN;
 	return eeh_rpe_for_each(pe, is_mmio) ? PCI_PE_HW_MMIO : hw;
@@ -251,9 +260,23 @@ static bool op_refuse(struct pci_pe *pe)
 /* There is no error any more, or nobody whose error it is. */
 static void forget(struct pci_pe *pe)
 {
+	bool empty;
+
+	scoped_guard(rcu)
+		empty = !pci_pe_dev_rcu(pe);
 	eeh_rpe_clear(pe, EEH_PE_RECOVERING);
-	if (op_state(pe) == PCI_PE_HW_NORMAL)
+	if (empty || op_state(pe) == PCI_PE_HW_NORMAL)
 		eeh_rpe_clear(pe, EEH_PE_ISOLATED);
+}
+
+/* When the error that was reported is found to be over. */
+static void op_withdraw(struct pci_pe *pe)
+{
+	struct pci_dev *pdev = pci_pe_get_dev(pe);
+
+	forget(pe);
+	eeh_rpe_tidy(to_eeh_rpe(pe), pdev);
+	pci_dev_put(pdev);
 }
 
 static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
@@ -274,8 +297,13 @@ static void op_report(struct pci_pe *pe, struct pci_dev *pdev,
 			eeh_rpe_mark(pe, EEH_PE_ISOLATED);
 		break;
 	case PCI_RECOVERY_GONE:
-		/* Another card in its place is to be looked at anew. */
-		eeh_rpe_clear(pe, EEH_PE_RECOVERING | EEH_PE_ISOLATED);
+		eeh_rpe_clear(pe, EEH_PE_RECOVERING);
+		/*
+		 * Another card in its place is to be looked at anew.  A PHB is
+		 * upstream's to remove, which looks for the mark.
+		 */
+		if (pe->parent)
+			eeh_rpe_clear(pe, EEH_PE_ISOLATED);
 		break;
 	default:
 		forget(pe);
@@ -297,7 +325,7 @@ static const struct pci_pe_ops eeh_rpe_ops = {
 	.refuse		= op_refuse,
 	.rescan		= eeh_rpe_rescan,
 	.report		= op_report,
-	.withdraw	= forget,
+	.withdraw	= op_withdraw,
 	.notice		= eeh_log_notice,
 	.max_freezes	= &eeh_max_freezes,
 };

@@ -53,6 +53,9 @@ void eeh_rpe_mark(struct pci_pe *root, int flags);
 void eeh_rpe_clear(struct pci_pe *root, int flags);
 void eeh_rpe_tidy(struct eeh_rpe *rpe, struct pci_dev *pdev);
 
+/* eeh_recovery.c */
+int eeh_rpe_look(struct eeh_pe *epe);
+
 /* eeh_recovery_reset.c */
 int eeh_rpe_reset(struct pci_pe *pe, enum pci_pe_reset depth);
 int eeh_rpe_rescan(struct pci_pe *pe);

@@ -28,6 +28,18 @@ static void save_trace(struct eeh_pe *epe)
 #endif
 }
 
+/* Nobody takes up the event.  Another card may come, and be looked at anew. */
+static void drop(struct eeh_rpe *rpe, struct eeh_pe *epe)
+{
+	bool dead = pci_pe_state(&rpe->pe) == PCI_PE_DEAD;
+
+#ifdef CONFIG_STACKTRACE
+	epe->trace_entries = 0;
+#endif
+	eeh_rpe_clear(&rpe->pe, EEH_PE_RECOVERING |
+				(dead ? EEH_PE_ISOLATED : 0));
+}
+
 static void handle_special(struct work_struct *work)
 {
 	eeh_handle_special_event();
@@ -62,9 +74,23 @@ bool eeh_recovery_send(struct eeh_pe *epe)
 	if (!pci_recovery_report(&rpe->pe, PCI_REPORT_ERROR)) {
 		pr_warn_ratelimited("EEH: PHB#%x-PE#%x was given up or is gone, event dropped\n",
 				    epe->phb->global_number, epe->addr);
-		eeh_rpe_clear(&rpe->pe, EEH_PE_RECOVERING);
+		drop(rpe, epe);
 	}
 	return true;
+}
+
+/**
+ * eeh_recovery_thawed - a PE is not marked isolated any more
+ * @epe: the PE, and those below
+ *
+ * Context: Process context.
+ */
+void eeh_recovery_thawed(struct eeh_pe *epe)
+{
+	struct eeh_rpe *rpe = eeh_rpe_of(epe);
+
+	if (rpe)
+		pci_recovery_thawed(&rpe->pe);
 }
 
 /* @phb does not answer any more. */
@@ -77,6 +103,24 @@ static void phb_gone(struct eeh_pe *phb_pe)
 	pci_recovery_gone(&rpe->pe, true);
 	/* Upstream does not remove what somebody recovers. */
 	eeh_rpe_clear(&rpe->pe, EEH_PE_RECOVERING);
+}
+
+/*
+ * Firmware names one frozen PE of a PHB, again and again while it is frozen, and
+ * none of the others.  Upstream has recovered it before it asks for the next.
+ */
+static void look_at_others(void)
+{
+	struct pci_controller *hose;
+	struct eeh_pe *epe;
+
+	list_for_each_entry(hose, &hose_list, list_node) {
+		eeh_for_each_pe(eeh_phb_pe_get(hose), epe) {
+			if (!(epe->type & EEH_PE_PHB) && !eeh_pe_passed(epe) &&
+			    !(epe->state & EEH_PE_ISOLATED))
+				eeh_rpe_look(epe);
+		}
+	}
 }
 
 /**
@@ -109,6 +153,8 @@ int eeh_recovery_next_error(struct eeh_pe **epe)
 			phb_gone(*epe);
 		}
 	}
+	if (ret == EEH_NEXT_ERR_NONE)
+		look_at_others();
 	return ret;
 }
 
@@ -180,7 +226,11 @@ static int removed_notify(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_OK;
 }
 
-static struct notifier_block removed_nb = { .notifier_call = removed_notify };
+/* After that of the IOMMU, which takes the function out of its group first. */
+static struct notifier_block removed_nb = {
+	.notifier_call = removed_notify,
+	.priority = -1,
+};
 
 static int __init eeh_recovery_event_init(void)
 {

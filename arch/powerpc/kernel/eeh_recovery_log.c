@@ -87,7 +87,7 @@ void eeh_log_freeze(struct eeh_pe *epe)
 	pr_err("EEH: Frozen PHB#%x-PE#%x detected\n", phb, epe->addr);
 	pr_err("EEH: Call Trace:\n");
 	for (i = 0; i < epe->trace_entries; i++)
-		pr_err("EEH: [%pK] %pS\n", (void *)epe->stack_trace[i],
+		pr_err("EEH: [%p] %pS\n", (void *)epe->stack_trace[i],
 		       (void *)epe->stack_trace[i]);
 	epe->trace_entries = 0;
 #endif
@@ -106,13 +106,14 @@ static void disable_intx(struct eeh_dev *edev, struct pci_dev *pdev)
 	disable_irq_nosync(pdev->irq);
 }
 
-/* Once for each time it was disabled; freeing it did as much. */
+/* Once for each time it was disabled; who requests it anew starts it. */
 static void enable_intx(struct eeh_dev *edev, struct pci_dev *pdev)
 {
 	if (!(edev->mode & EEH_DEV_IRQ_DISABLED))
 		return;
 	edev->mode &= ~EEH_DEV_IRQ_DISABLED;
-	if (irqd_irq_disabled(irq_get_irq_data(pdev->irq)))
+	if (irq_has_action(pdev->irq) &&
+	    irqd_irq_disabled(irq_get_irq_data(pdev->irq)))
 		enable_irq(pdev->irq);
 }
 
@@ -171,7 +172,8 @@ static void log_failure(struct eeh_rpe *rpe, struct eeh_pe *epe)
 	       "Please try reseating or replacing it\n", phb, epe->addr);
 	if (pci_pe_state(pe) != PCI_PE_FAILED)
 		return;
-	eeh_pci_enable(epe, EEH_OPT_THAW_MMIO);
+	if (!(epe->type & EEH_PE_PHB))
+		eeh_pci_enable(epe, EEH_OPT_THAW_MMIO);
 	pci_lock_rescan_remove();
 	eeh_slot_error_detail(epe, EEH_LOG_PERM);
 	pci_unlock_rescan_remove();
@@ -225,7 +227,11 @@ static void log_fn(struct eeh_rpe *rpe, const struct pci_notice *notice)
 	if (notice->callback == PCI_STEP_SLOT_RESET ||
 	    notice->callback == PCI_STEP_RESUME)
 		enable_intx(edev, notice->pdev);
-	if (notice->kind == PCI_NOTICE_SKIP && notice->driver &&
+	if (eeh_pe_passed(edev->pe)) {
+		eeh_edev_info(edev, "not actionable (%d,%d,%d)", 1, 1, 0);
+		return;
+	}
+	if (notice->kind != PCI_NOTICE_CALL && notice->driver &&
 	    notice->callback == PCI_STEP_ERROR_DETECTED)
 		disable_intx(edev, notice->pdev);
 	if (notice->kind == PCI_NOTICE_CALL)

@@ -2,8 +2,8 @@
 /*
  * EEH back end of the PCI error recovery core: the reset.
  *
- * What eeh_pe_reset_full() does in one, but without a lock while the hardware
- * takes its time, one attempt at a time, and with PCI Express in no more time
+ * What eeh_pe_reset_full() does in one, but without a lock while the reset takes
+ * its time, one attempt at a time, and with PCI Express in no more time
  * than that needs.
  */
 
@@ -289,6 +289,9 @@ int eeh_rpe_rescan(struct pci_pe *pe)
 	ret = eeh_rpe_reset(pe, PCI_PE_RESET_FUNDAMENTAL);
 
 	pci_lock_rescan_remove();
+	/* Kept in memory by the functions of the episode, but is it in use? */
+	if (bus && !device_is_registered(&bus->dev))
+		bus = NULL;
 	eeh_pe_dev_traverse(epe, detach, NULL);
 	eeh_rpe_clear(pe, EEH_PE_KEEP);
 	if (bus)

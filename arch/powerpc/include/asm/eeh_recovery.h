@@ -18,6 +18,7 @@ bool eeh_recovery_send(struct eeh_pe *epe);
 int eeh_recovery_next_error(struct eeh_pe **epe);
 void eeh_recovery_add(struct pci_dev *pdev);
 bool eeh_recovery_released(struct pci_dev *pdev);
+void eeh_recovery_thawed(struct eeh_pe *epe);
 void eeh_recovery_free(struct eeh_pe *epe);
 void eeh_recovery_hold(struct pci_controller *phb, int addr);
 void eeh_recovery_settle(struct pci_controller *phb, int addr);
@@ -33,6 +34,8 @@ static inline int eeh_recovery_next_error(struct eeh_pe **epe)
 }
 
 static inline void eeh_recovery_add(struct pci_dev *pdev) { }
+
+static inline void eeh_recovery_thawed(struct eeh_pe *epe) { }
 
 static inline void eeh_recovery_free(struct eeh_pe *epe)
 {

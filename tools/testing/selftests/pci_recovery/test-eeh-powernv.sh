@@ -13,7 +13,7 @@ export NET
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
 
-ktap_set_plan 3
+ktap_set_plan 4
 
 # pe(function) - as eeh_force_recover knows it
 pe() {
@@ -71,6 +71,16 @@ mark
 recover "$E1000E" || fail "recover fails"
 aware "$E1000E" e1000e operator
 kept "$E1000E" "$id"
+finish
+
+start "removed and scanned again, it recovers"
+echo 1 > "$DEVICES/$NET/remove"
+echo 1 > /sys/bus/pci/rescan
+wait_for "$LIMIT" test -e "$DEVICES/$NET/recovery" || fail "it is not back"
+wait_for "$LIMIT" test -e "$DEVICES/$NET/driver" || fail "no driver"
+mark
+recover "$NET" || fail "recover fails"
+working "$NET"
 finish
 
 ktap_finished

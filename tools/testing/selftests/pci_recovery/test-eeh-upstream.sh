@@ -10,7 +10,7 @@
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
 
-ktap_set_plan 11
+ktap_set_plan 12
 
 T=pci_recovery_test
 PE=8:1
@@ -55,6 +55,18 @@ put 1 "$DEVICES/$E1000E/eeh_pe_state"
 expect "thawed" "0x00000078 0x00000000" "$(attr "$E1000E" eeh_pe_state)"
 echo 0 > "$EEH/eeh_disable_recovery"
 expect "episodes" "" "$(steps "$E1000E")"
+finish
+
+start "... and after an error that was left alone"
+put 0 "$DEVICES/$E1000E/recovery/auto"
+mark
+inject "$E1000E" translate
+wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"
+expect "outcome" refused "$(attr "$E1000E" recovery/last_outcome)"
+expect "state" frozen "$(attr "$E1000E" recovery/state)"
+put 1 "$DEVICES/$E1000E/eeh_pe_state"
+put 1 "$DEVICES/$E1000E/recovery/auto"
+working "$E1000E"
 finish
 
 start "RECOVERING and ISOLATED while it recovers"
