@@ -293,6 +293,31 @@ static void platform_child_refuses(struct kunit *test)
 	expect_channel(test, other->fn[0].pdev, pci_channel_io_normal);
 }
 
+/* Nothing is the matter with it, when an operator asks for the PE above. */
+static struct pci_dev *neighbour;
+static pci_channel_state_t seen;
+
+static void look_at_neighbour(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_ERROR_DETECTED)
+		seen = READ_ONCE(neighbour->error_state);
+}
+
+static void platform_child_is_left(struct kunit *test)
+{
+	static const u16 aware = FAKE_AWARE;
+	struct fake_pe *parent = suite_pe_below(test, NULL, 0, NULL);
+	struct fake_pe *other = suite_pe_below(test, parent, 1, &aware);
+	struct fake_pe *ours = suite_pe_below(test, parent, 1, &aware);
+
+	neighbour = other->fn[0].pdev;
+	other->refuse = true;
+	WRITE_ONCE(ours->fn[0].hook, look_at_neighbour);
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&parent->pe), 0);
+	KUNIT_EXPECT_EQ(test, (__force u32)seen,
+			(__force u32)pci_channel_io_normal);
+}
+
 static void platform_children_refuse(struct kunit *test)
 {
 	static const u16 aware = FAKE_AWARE;
@@ -396,6 +421,7 @@ static struct kunit_case platform_cases[] = {
 	KUNIT_CASE(platform_diagnosed_gone),
 	KUNIT_CASE(platform_max_freezes),
 	KUNIT_CASE(platform_child_refuses),
+	KUNIT_CASE(platform_child_is_left),
 	KUNIT_CASE(platform_children_refuse),
 	KUNIT_CASE(platform_thawed),
 	KUNIT_CASE(platform_late),
