@@ -10,7 +10,7 @@
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
 
-ktap_set_plan 12
+ktap_set_plan 13
 
 T=pci_recovery_test
 PE=8:1
@@ -133,7 +133,13 @@ inject "$E1000E" translate
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"
 expect "logs" $((logs + 2)) "$(get_qemu "$E1000E" eeh-logs)"
 expect "permanent" true "$(get_qemu "$E1000E" eeh-permanent)"
-set_test error_detected=need_reset
+finish
+
+start "... and then an event is dropped"
+put 8:1 "$EEH/eeh_force_recover"
+expect_logged "EEH: PHB#8-PE#1 was given up or is gone, event dropped"
+expect "flags" 0x00000001 "$(attr "$E1000E" eeh_pe_state | cut -d ' ' -f 2)"
+expect "steps" "" "$(steps "$E1000E")"
 set_qemu "$E1000E" eeh-permanent false
 recover "$E1000E" || fail "cannot be made well"
 finish
