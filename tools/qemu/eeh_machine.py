@@ -14,10 +14,15 @@ BUFFER = 0x110000
 # RTAS statuses
 HW_ERROR, PARAM_ERROR, OPEN, UNEXPECTED = -1, -3, -4, -7
 NO_ERRORS = 1
+# Before a call where its results will be
+NOTHING = 0x5a5a5a5a
 
 # ibm,set-eeh-option and ibm,set-slot-reset
 ENABLE, THAW_IO, THAW_DMA = 1, 2, 3
 DEACTIVATE, HOT, FUNDAMENTAL = 0, 1, 3
+
+# set-indicator
+ISOLATION_STATE = 9001
 
 # PE states
 NORMAL, RESET, FROZEN, NO_DMA, UNAVAILABLE = 0, 1, 2, 4, 5
@@ -26,8 +31,13 @@ BUID = 0x800000020000000
 ONES = {1: 0xff, 2: 0xffff, 4: 0xffffffff}
 
 COMMAND, BAR0, BRIDGE_BUSES = 0x04, 0x10, 0x18
-# Memory space and bus master
+BAR2 = 0x18
+# Memory space and bus master; I/O space
 ON = 6
+IO = 1
+
+# Where I/O ports of the PHB with index 1 are
+PORTS = (1 << 45) + (1 << 16)
 
 # The registers of an edu, which are of the target's endianness
 EDU_ID, EDU_SRC, EDU_DST, EDU_COUNT, EDU_CMD = 0, 0x80, 0x88, 0x90, 0x98
@@ -102,6 +112,8 @@ class Machine:
         for number, arg in enumerate(args):
             self.store(ARGS + 4 * number, arg & 0xffffffff)
         rets = ARGS + 4 * len(args)
+        for number in range(outputs):
+            self.store(rets + 4 * number, NOTHING)
         self.command("rtas", name, len(args), hex(ARGS), outputs, hex(rets))
         return list(struct.unpack(f">{outputs}i",
                                   self.memory(rets, 4 * outputs)))
@@ -125,6 +137,13 @@ class Machine:
     def set(self, name, prop, value):
         return self.qmp("qom-set", path="/machine/peripheral/" + name,
                         property="eeh-" + prop, value=value)
+
+    def unplug(self, name, devfn):
+        """Have a function unplugged, as the guest would."""
+        answer = self.qmp("device_del", id=name)
+        assert answer == {}, answer
+        drc = 4 << 28 | 1 << 16 | devfn
+        return self.rtas("set-indicator", 1, ISOLATION_STATE, drc, 0)[0]
 
     def reset(self):
         self.qmp("system_reset")
@@ -232,19 +251,45 @@ class Edu(Function):
         if wait:
             self.machine.wait(wait)
 
+    def words(self, function, addr, mask, token):
+        """Write down what to inject."""
+        words = [addr, mask]
+        if token != 7:
+            words = [addr >> 32, addr, mask >> 32, mask]
+        words += [self.config_addr, *self.phb, function]
+        for number, word in enumerate(words):
+            self.machine.store(BUFFER + 4 * number, word & 0xffffffff)
+
     def inject(self, function, addr=0, mask=0, token=7, session=None):
         """Inject an error in a session of its own, if none is given."""
         own = session is None
         if own:
             session = self.rtas("ibm,open-errinjct", 2)[0]
-        if token == 7:
-            words = [addr, mask, self.config_addr, *self.phb, function]
-        else:
-            words = [addr >> 32, addr, mask >> 32, mask, self.config_addr,
-                     *self.phb, function]
-        for number, word in enumerate(words):
-            self.machine.store(BUFFER + 4 * number, word & 0xffffffff)
+        self.words(function, addr, mask, token)
         status, = self.rtas("ibm,errinjct", 1, token, session, BUFFER)
         if own:
             self.rtas("ibm,close-errinjct", 1, session)
         return status
+
+
+def same(what, expected, found):
+    assert expected == found, f"{what}: {found}, not {expected}"
+
+
+def put(edu, state):
+    """Into a state; 6 is permanently unavailable."""
+    edu.set("permanent", False)
+    edu.set("unavailable", 0)
+    edu.slot_reset(HOT)
+    edu.slot_reset(DEACTIVATE)
+    edu.start()
+    if state in (FROZEN, NO_DMA):
+        edu.freeze()
+    if state == NO_DMA:
+        edu.option(THAW_IO)
+    if state == RESET:
+        edu.slot_reset(HOT)
+    if state == UNAVAILABLE:
+        edu.set("unavailable", 1000)
+    if state == 6:
+        edu.set("permanent", True)

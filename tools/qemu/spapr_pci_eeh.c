@@ -756,7 +756,6 @@ static int eeh_configure(EehPe *pe)
 /* Power-on, with nothing that a test asked for; counters go on */
 static void eeh_restart(EehPe *pe)
 {
-    pe->addr = 0;
     pe->enabled = false;
     pe->state = RTAS_EEH_PE_STATE_NORMAL;
     pe->permanent = false;
@@ -1119,6 +1118,10 @@ static void rtas_open_errinjct(PowerPCCPU *cpu, SpaprMachineState *spapr,
 {
     int status = RTAS_OUT_SUCCESS;
 
+    if (nret < 2) {
+        rtas_st(rets, 0, RTAS_OUT_PARAM_ERROR);
+        return;
+    }
     if (nargs != 0 || nret != 2) {
         status = RTAS_OUT_PARAM_ERROR;
     } else if (eeh_session) {
@@ -1274,6 +1277,7 @@ void spapr_phb_vfio_reset(DeviceState *qdev)
     eeh_session = 0;
     QLIST_FOREACH(pe, &phb->pes, list) {
         eeh_restart(pe);
+        pe->addr = 0;
     }
     QLIST_FOREACH(edev, &phb->devs, list) {
         edev->saved = false;
@@ -1624,10 +1628,39 @@ static void eeh_unrealize(DeviceState *dev)
     }
 }
 
+typedef struct EehCount {
+    EehPe *pe;
+    unsigned devices;
+} EehCount;
+
+static void eeh_count_dev(EehPhb *phb, PCIDevice *dev, void *opaque)
+{
+    EehCount *count = opaque;
+
+    count->devices += eeh_pe_of(dev) == count->pe;
+}
+
+/* The first one in a PE finds it as after power-on */
+static void eeh_plugged(EehPhb *phb, EehPe *pe)
+{
+    EehPe *parent = eeh_parent(pe);
+    EehCount count = { .pe = pe };
+
+    eeh_for_each_dev(phb, eeh_count_dev, &count);
+    if (count.devices > 1) {
+        return;
+    }
+    eeh_restart(pe);
+    if (parent) {
+        pe->state = parent->state;
+    }
+}
+
 static void eeh_plug(HotplugHandler *handler, DeviceState *dev, Error **errp)
 {
     EehPhb *phb = eeh_phb(SPAPR_PCI_HOST_BRIDGE(handler));
     PCIDevice *pdev = PCI_DEVICE(dev);
+    EehDev *edev = eeh_dev(phb, pci_get_bus(pdev), pdev->devfn);
 
     /* Below a conventional bridge, DMA would seem to be the bridge's */
     if (eeh_is_bridge(pdev)) {
@@ -1635,7 +1668,11 @@ static void eeh_plug(HotplugHandler *handler, DeviceState *dev, Error **errp)
     }
     eeh_parent_plug(handler, dev, errp);
     /* Whatever was in its place before */
-    eeh_dev(phb, pci_get_bus(pdev), pdev->devfn)->bars_off = false;
+    edev->bars_off = false;
+    edev->saved = false;
+    if (dev->hotplugged) {
+        eeh_plugged(phb, edev->pe);
+    }
     eeh_apply(phb);
 }
 
