@@ -24,11 +24,8 @@ if [ "$status" -eq 4 ]; then
 fi
 [ "$status" -eq 0 ] || die "there is no source of Linux $LINUX"
 
-need make s390x-linux-gnu-gcc ccache flex bison bc perl
+need make s390x-linux-gnu-gcc powerpc64le-linux-gnu-gcc ccache flex bison bc perl
 find_tree
-build=$cache/build/$id-objects
-lock "build-$id"
-log=$build.log
 
 # quiet(command...) - its output is only of interest if it fails
 quiet() {
@@ -44,28 +41,49 @@ compile() {
 	quiet kmake W=1 KCFLAGS=-Werror $(objects)
 }
 
+# arch_objects - those of the architecture, with their neighbours if there are few
+arch_objects() {
+	case $karch in
+	s390)	echo "$build/arch/s390/pci/built-in.a" ;;
+	*)	objects | grep "^arch/" | sed "s|^|$build/|" ;;
+	esac
+}
+
 # link - it goes together with its neighbours
 link() {
-	quiet kmake arch/s390/pci/ drivers/pci/ &&
-		quiet s390x-linux-gnu-ld -r -o "$build/linked.o" --whole-archive \
-		"$build/arch/s390/pci/built-in.a" "$build/drivers/pci/built-in.a"
+	[ "$karch" != s390 ] || quiet kmake arch/s390/pci/ || return
+	# shellcheck disable=SC2046 # a list
+	quiet kmake drivers/pci/ &&
+		quiet "${cross}ld" -r -o "$build/linked.o" --whole-archive \
+		$(arch_objects) "$build/drivers/pci/built-in.a"
 }
 
 splice() {
 	"$here/tools/splice/splice" "$tree"
 }
 
-# What was good once need not be tried again.
-key="$(sum_of arch drivers include tools/splice tests) $(
-	s390x-linux-gnu-gcc --version | head -n 1)"
-if [ "$(cat "$build.good" 2> /dev/null)" = "$key" ]; then
-	check "unchanged since it compiled and linked on Linux $LINUX" true
-	plan
-	exit 0
-fi
-check "the splice goes onto Linux $LINUX" splice
-configure
-check "it compiles there with W=1 -Werror" compile
-check "it links there" link
-[ "$failed" -gt 0 ] || echo "$key" > "$build.good"
+# try_build(name) - the overlay, for that build of the kernel
+try_build() {
+	set_build "$1"
+	build=$cache/build/$id-objects
+	[ "$1" = s390x ] || build=$cache/build/$id-$1-objects
+	lock "build-$id"
+	log=$build.log
+	# What was good once need not be tried again.
+	key="$(sum_of arch drivers include tools/splice tests) $(
+		"${cross}gcc" --version | head -n 1)"
+	if [ "$(cat "$build.good" 2> /dev/null)" = "$key" ]; then
+		check "$1: unchanged since it linked on Linux $LINUX" true
+		return
+	fi
+	before=$failed
+	check "$1: the splice goes onto Linux $LINUX" splice
+	configure
+	check "$1: it compiles there with W=1 -Werror" compile
+	check "$1: it links there" link
+	[ "$failed" -gt "$before" ] || echo "$key" > "$build.good"
+}
+
+try_build s390x
+try_build ppc64le
 plan
