@@ -5,7 +5,8 @@
 # vm: --timeout 240
 #
 # What PEs of EEH go through: several functions, another error in each step,
-# resets that do not help, firmware that takes its time, functions that leave.
+# resets that do not help, firmware that takes its time, functions that leave;
+# cards that do: test-eeh-hotplug.sh.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -67,7 +68,27 @@ expect_logged "PCI $MULTI.0#0001: EEH: Invoking nvme->error_detected(IO frozen)"
 rebind "$MULTI.3" virtio-pci
 finish
 
+# overlap(step) - took all of these steps place at the same time, for a while?
+overlap() {
+	awk -v step="step=$1 " '
+		index($0, "pci_recovery_step: ") && index($0, step) {
+			match($0, /[0-9]+\.[0-9]+: /)
+			end = substr($0, RSTART, RLENGTH - 2) * 1000000
+			us = $0
+			sub(/.*us=/, "", us)
+			if (!steps++ || end < first_end)
+				first_end = end
+			if (end - us > last_begin)
+				last_begin = end - us
+		}
+		END { exit !(steps > 1 && last_begin < first_end) }
+	' "$TRACE/trace"
+}
+
 start "two host bridges fail at once: their resets overlap"
+# For a second, so that none is over when the other begins, on a busy host, too.
+set_qemu "$NVME" eeh-reset-time 1000
+set_qemu "$E1000E" eeh-reset-time 1000
 mark
 echo "$NVME mmio" > "$DEBUG/inject"
 echo "$E1000E mmio" > "$DEBUG/inject"
@@ -77,20 +98,29 @@ wait_for "$LIMIT" ends "$NVME" 1 || fail "$NVME: the episode does not end"
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "$E1000E: the episode does not end"
 expect "begin and end" "begin begin end end" \
 	"$(sed -n 's/.*pci_recovery_\(begin\|end\): .*/\1/p' "$TRACE/trace" | xargs)"
+overlap reset || fail "one reset after the other: $(grep reset "$TRACE/trace")"
 working "$NVME"
 working "$E1000E"
+set_qemu "$NVME" eeh-reset-time 0
+set_qemu "$E1000E" eeh-reset-time 0
 finish
 
-start "error during error_detected: the reset deals with both"
+start "another report during error_detected: the reset deals with both"
 rebind "$E1000E" $T
 set_test hold=error_detected
 id=$(identity "$E1000E")
 mark
 inject "$E1000E" translate
 held error_detected
-inject "$E1000E" translate
+# What is frozen cannot freeze once more, but be reported.
+put 8:1 "$EEH/eeh_force_recover"
 release
 reset_once "$E1000E" $T
+# Another episode would begin at once.
+sleep 0.5
+expect "episodes" 1 "$(steps "$E1000E" | grep -c ^begin)"
+! logged "event dropped" || fail "the other report was not taken"
+expect "flags" "0x00000078 0x00000000" "$(attr "$E1000E" eeh_pe_state)"
 kept "$E1000E" "$id"
 working "$E1000E"
 finish
@@ -275,14 +305,13 @@ set_test hold=error_detected
 mark
 inject "$E1000E" translate
 held error_detected
-host qmp "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"e0\"}}" > /dev/null
 echo 1 > "$DEVICES/$E1000E/remove" &
 remove=$!
 sleep 0.5
 release
-wait $remove
+wait_for "$LIMIT" test ! -d /proc/$remove || fail "remove does not return"
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"
-expect "outcome" "end gone none" "$(steps "$E1000E" | tail -n 1)"
+expect "outcome" "end gone" "$(steps "$E1000E" | tail -n 1 | cut -d ' ' -f 1-2)"
 [ ! -e "$DEVICES/$E1000E" ] || fail "still there"
 finish
 
