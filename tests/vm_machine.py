@@ -63,6 +63,14 @@ MULTI = {
            "-object", "rng-random,id=o3,filename=/dev/urandom",
            "-device", "virtio-rng-pci,id=m3,rng=o3,addr=1.3" + PCI],
 }
+# Two devices behind a bridge.
+BRIDGE = {
+    "p0": ["-blockdev", "file,node-name=d4,filename={tmp}/p0",
+           "-device", "pci-bridge,id=p0,chassis_nr=1,addr=1",
+           "-device", "nvme,id=p1,serial=p1,drive=d4,bus=p0,addr=1",
+           "-object", "rng-random,id=o4,filename=/dev/urandom",
+           "-device", "virtio-rng-pci,id=p2,rng=o4,bus=p0,addr=2" + PCI],
+}
 # More of one kind, to fail at the same time.
 MORE = {
     f"e{i}": ["-netdev", f"user,id=e{i}n,restrict=on",
@@ -82,7 +90,7 @@ def function(name, options, tmp, bus=None):
             for block in range(32 << 10):
                 disk.write(b"%-511d\n" % block)
     for i, option in enumerate(options):
-        if bus and i and options[i - 1] == "-device":
+        if bus and options[i - 1] == "-device" and ",bus=" not in option:
             options[i] = option + ",bus=" + bus
     return options
 
@@ -202,6 +210,16 @@ class Pseries:
                            f"phb{number}.0"))
 
 
+class PseriesBridge(Pseries):
+    """One with SLOF, which finds what is behind a bridge: a PE below a PE."""
+
+    options = ["pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,"
+               "cap-ccf-assist=off" if option.startswith("pseries,") else option
+               for option in Pseries.options]
+    devices = BRIDGE
+    more = {}
+
+
 class PseriesStock(Pseries):
     """The same without EEH."""
 
@@ -230,8 +248,8 @@ class Powernv9(Pseries):
 
 # The first one of an architecture is what its tests have if they do not choose.
 MACHINES = {"s390x": {"s390x": S390x, "s390x-aware": S390xAware}, "x86": {"x86": X86},
-            "ppc64le": {"pseries": Pseries, "pseries-stock": PseriesStock,
-                        "powernv9": Powernv9}}
+            "ppc64le": {"pseries": Pseries, "pseries-bridge": PseriesBridge,
+                        "pseries-stock": PseriesStock, "powernv9": Powernv9}}
 
 
 def machine(build, name=None):
