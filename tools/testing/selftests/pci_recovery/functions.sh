@@ -329,7 +329,7 @@ more_sums() {
 
 stop_load() {
 	touch /tmp/stop
-	wait $load
+	wait "$load"
 }
 
 # unload(sum) - stop reading; it goes on, and was the same all the time
