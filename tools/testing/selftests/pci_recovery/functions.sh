@@ -354,7 +354,8 @@ ping_host() {
 	ip link set "$dev" up
 	ip addr add "$2/24" dev "$dev" 2> /dev/null
 	wait_for "$LIMIT" has_carrier "$dev"
-	wait_for 10 ping -c 1 -W 2 "$3" > /dev/null 2>&1
+	# Thirty times, of two seconds each if nobody answers.
+	wait_for 3 ping -c 1 -W 2 "$3" > /dev/null 2>&1
 }
 
 has_carrier() {
