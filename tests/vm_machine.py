@@ -52,16 +52,17 @@ AWARE = {
     "e0": ["-netdev", "user,id=u2,restrict=on,net=10.0.4.0/24",
            "-device", "e1000e,id=e0,netdev=u2,romfile="],
 }
-# A device with four functions: their drivers have error handlers, or not.
+# A device with four functions: their drivers have error handlers, or not.  Those
+# of virtio have no MSI.
 MULTI = {
     "m0": ["-blockdev", "file,node-name=d3,filename={tmp}/m0",
            "-device", "nvme,id=m0,serial=m0,drive=d3,multifunction=on,addr=1.0",
            "-object", "rng-random,id=o2,filename=/dev/urandom",
-           "-device", "virtio-rng-pci,id=m1,rng=o2,addr=1.1" + PCI,
+           "-device", "virtio-rng-pci,id=m1,rng=o2,vectors=0,addr=1.1" + PCI,
            "-netdev", "user,id=u3,restrict=on,net=10.0.5.0/24",
            "-device", "e1000e,id=m2,netdev=u3,romfile=,addr=1.2",
            "-object", "rng-random,id=o3,filename=/dev/urandom",
-           "-device", "virtio-rng-pci,id=m3,rng=o3,addr=1.3" + PCI],
+           "-device", "virtio-rng-pci,id=m3,rng=o3,vectors=0,addr=1.3" + PCI],
 }
 # Two devices behind a bridge.
 BRIDGE = {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --timeout 240
+# vm: --append e1000e.IntMode=0,0 --timeout 240
 #
 # What PEs of EEH go through: several functions, another error in each step,
 # resets that do not help, firmware that takes its time, functions that leave;
@@ -27,6 +27,9 @@ failed() {
 }
 
 start "four functions, with and without handlers or driver: one reset"
+# All but the nvme without MSI, so that they share interrupts.
+ping_host "$MULTI.2" 10.0.5.15 10.0.5.2 || fail "no ping before"
+grep -q "Level .*virtio.*, .*eth" /proc/interrupts || fail "they share none"
 rebind "$MULTI.3" ''
 for f in 0 1 2 3; do
 	identity "$MULTI.$f" > "/tmp/id.$f"
@@ -65,6 +68,7 @@ expect "data" "$old" "$(dd if=/dev/nvme1n1 bs=64k count=16 2> /dev/null | md5sum
 expect_logged "PCI $MULTI.0#0001: EEH: Invoking nvme->error_detected(IO frozen)" \
 	"PCI $MULTI.1#0001: EEH: driver not EEH aware" \
 	"PCI $MULTI.3#0001: EEH: no driver"
+ping_host "$MULTI.2" 10.0.5.15 10.0.5.2 || fail "no ping after"
 rebind "$MULTI.3" virtio-pci
 finish
 
