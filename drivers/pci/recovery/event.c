@@ -305,15 +305,19 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 	return true;
 }
 
-/* The one uevent of an episode's end, for each function that is still there. */
+/*
+ * The one uevent of an episode's end, for each function that is still there and
+ * whose beginning was announced.
+ */
 static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 {
-	bool over = outcome > PCI_RECOVERY_FAILED;
+	bool over = outcome > PCI_RECOVERY_FAILED &&
+		    outcome != PCI_RECOVERY_STALE;
 	struct pci_pe_fn *fn;
 	struct pci_dev *pdev;
 
 	/* The episode of the PE above will tell. */
-	if (!ep->announced || outcome == PCI_RECOVERY_ABSORBED)
+	if (outcome == PCI_RECOVERY_ABSORBED)
 		return;
 	if (ep->rung == PCI_RUNG_RESCAN) {
 		pdev = pci_pe_get_dev(ep->pe);
@@ -326,10 +330,13 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 	for_each_fn(ep, fn) {
 		pci_ers_result_t result = PCI_ERS_RESULT_RECOVERED;
 
+		if (!fn->announced)
+			continue;
+		fn->announced = false;
 		if (over || fn->plan == PCI_FN_FAIL ||
 		    fn->plan == PCI_FN_LEFT)
 			result = PCI_ERS_RESULT_DISCONNECT;
-		if (!fn->refused && pci_dev_is_added(fn->pdev))
+		if (pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, result);
 	}
 }

@@ -109,8 +109,11 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	ep->announced = true;
 	for_each_fn(ep, fn) {
-		if (!fn->refused && pci_dev_is_added(fn->pdev))
-			pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
+		/* Not once more what an episode that was absorbed has begun. */
+		if (fn->refused || fn->announced || !pci_dev_is_added(fn->pdev))
+			continue;
+		fn->announced = true;
+		pci_uevent_ers(fn->pdev, PCI_ERS_RESULT_NONE);
 	}
 	return PCI_GO_ON;
 }

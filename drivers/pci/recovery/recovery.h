@@ -79,6 +79,7 @@ enum pci_fn_plan {
  * @dirty: an episode that did not end as it should has reset it, or its driver
  *	was told that it is over: it needs a reset
  * @refused: in the hands of somebody else, so that no uevent is about it
+ * @announced: user space was told of the beginning, and not of the end
  * @plan: see enum pci_fn_plan
  * @verdict: what it last voted
  */
@@ -101,6 +102,7 @@ struct pci_pe_fn {
 	bool barred;
 	bool dirty;
 	bool refused;
+	bool announced;
 	enum pci_fn_plan plan;
 	enum pci_recovery_verdict verdict;
 };

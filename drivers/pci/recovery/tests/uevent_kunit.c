@@ -220,7 +220,7 @@ static void uevent_absorbed(struct kunit *test)
 	suite_error(test, fpe);
 	suite_wait(test, above, 1);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcomes[PCI_RECOVERY_ABSORBED], 1);
-	expect_events(test, &fpe->fn[0], "BBS");
+	expect_events(test, &fpe->fn[0], "BS");
 }
 
 /* It is a new function that has recovered. */

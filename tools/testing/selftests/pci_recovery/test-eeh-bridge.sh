@@ -55,7 +55,7 @@ after() {
 		fail "no random numbers"
 }
 
-# from_above([uevents below]) - what an episode of the bridge's PE does
+# from_above() - what an episode of the bridge's PE does
 from_above() {
 	expect_steps "$BRIDGE" <<STEPS
 begin error
@@ -67,8 +67,8 @@ STEPS
 	expect_all "$RNG" \
 		"unbind virtio-pci restore virtio-pci bind virtio-pci"
 	expect_uevents "$BRIDGE" BEGIN_RECOVERY SUCCESSFUL_RECOVERY
-	expect_uevents "$NVME" "${1:-BEGIN_RECOVERY SUCCESSFUL_RECOVERY}"
-	expect_uevents "$RNG" "${1:-BEGIN_RECOVERY SUCCESSFUL_RECOVERY}"
+	expect_uevents "$NVME" BEGIN_RECOVERY SUCCESSFUL_RECOVERY
+	expect_uevents "$RNG" BEGIN_RECOVERY SUCCESSFUL_RECOVERY
 }
 
 DETECTED="error_detected $T vote error_detected NEED_RESET"
@@ -159,7 +159,7 @@ held error_detected
 inject "$BRIDGE" translate
 release
 # The one that is absorbed had begun, and leaves the end to the other.
-from_above "BEGIN_RECOVERY BEGIN_RECOVERY SUCCESSFUL_RECOVERY"
+from_above
 sleep 0.5
 absorbed="begin error freeze $DETECTED end absorbed none"
 expect_all "$NVME" "$absorbed $DETECTED $RESET resume $T"

@@ -26,6 +26,12 @@ failed() {
 	sleep 0.5
 }
 
+# step_us(step) - how long it took, of the last episode in the trace
+step_us() {
+	sed -n "s/.* step=$1 result=0 us=\([0-9]*\)$/\1/p" "$TRACE/trace" |
+		tail -n 1
+}
+
 start "four functions, with and without handlers or driver: one reset"
 # All but the nvme without MSI, so that they share interrupts.
 ping_host "$MULTI.2" 10.0.5.15 10.0.5.2 || fail "no ping before"
@@ -280,6 +286,8 @@ set_qemu "$E1000E" eeh-unavailable 2000
 mark
 look "$E1000E"
 reset_once "$E1000E" $T
+# Before its log is read, not only after the reset.
+[ "$(step_us diagnose)" -ge 1000000 ] || fail "the diagnosis did not wait"
 working "$E1000E"
 finish
 

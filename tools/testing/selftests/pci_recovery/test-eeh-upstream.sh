@@ -79,6 +79,13 @@ release
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"
 sleep 0.2
 expect "flags" 0x00000000 "$(attr "$E1000E" eeh_pe_state | cut -d ' ' -f 2)"
+# The same when nothing has failed.
+set_test hold=error_detected
+recover "$E1000E" &
+held error_detected
+expect "flags" 0x00000003 "$(attr "$E1000E" eeh_pe_state | cut -d ' ' -f 2)"
+release
+wait $! || fail "recover fails"
 finish
 
 start "the log has upstream's lines, to the byte"
