@@ -122,6 +122,8 @@ enum pci_recovery_rung {
  * @PCI_STEP_FREEZE: make sure the PE is isolated
  * @PCI_STEP_ERROR_DETECTED: driver's callback
  * @PCI_STEP_DIAGNOSE: keep what the platform can tell of the error
+ * @PCI_STEP_DRAIN: wait until nobody is inside the functions' gates, if there are
+ *	any
  * @PCI_STEP_THAW_MMIO: allow MMIO
  * @PCI_STEP_MMIO_ENABLED: driver's callback
  * @PCI_STEP_THAW_DMA: allow DMA
@@ -143,6 +145,7 @@ enum pci_step {
 	PCI_STEP_FREEZE,
 	PCI_STEP_ERROR_DETECTED,
 	PCI_STEP_DIAGNOSE,
+	PCI_STEP_DRAIN,
 	PCI_STEP_THAW_MMIO,
 	PCI_STEP_MMIO_ENABLED,
 	PCI_STEP_THAW_DMA,

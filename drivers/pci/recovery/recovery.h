@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 
 #include "../pci.h"
+#include "gate.h"
 
 /* Rounds of reset in one episode. */
 #define PCI_RECOVERY_RESETS	3

@@ -234,6 +234,7 @@ static const struct pci_watched watched[] = {
 	[PCI_STEP_FREEZE]	= { "freeze", PCI_PE_HW_FROZEN },
 	[PCI_STEP_ERROR_DETECTED] = { "->error_detected()", PCI_PE_HW_FROZEN },
 	[PCI_STEP_DIAGNOSE]	= { "diagnosis", PCI_PE_HW_FROZEN },
+	[PCI_STEP_DRAIN]	= { "drain of gates", PCI_PE_HW_FROZEN },
 	[PCI_STEP_THAW_MMIO]	= { "thaw of MMIO", PCI_PE_HW_FROZEN },
 	[PCI_STEP_MMIO_ENABLED]	= { "->mmio_enabled()", PCI_PE_HW_MMIO },
 	[PCI_STEP_THAW_DMA]	= { "thaw of DMA", PCI_PE_HW_FROZEN },

@@ -13,6 +13,7 @@
 	EM(PCI_STEP_FREEZE,		"freeze")			\
 	EM(PCI_STEP_ERROR_DETECTED,	"error_detected")		\
 	EM(PCI_STEP_DIAGNOSE,		"diagnose")			\
+	EM(PCI_STEP_DRAIN,		"drain")			\
 	EM(PCI_STEP_THAW_MMIO,		"thaw_mmio")			\
 	EM(PCI_STEP_MMIO_ENABLED,	"mmio_enabled")			\
 	EM(PCI_STEP_THAW_DMA,		"thaw_dma")			\

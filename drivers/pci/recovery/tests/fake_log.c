@@ -47,6 +47,7 @@ static const struct {
 	[PCI_STEP_RESCAN]		= { "rescan", true },
 	[PCI_STEP_PERM_FAILURE]		= { "perm_failure" },
 	[PCI_STEP_STALL]		= { "stall", true },
+	[PCI_STEP_DRAIN]		= { "drain", true },
 	[PCI_STEP_RESCUE]		= { "rescue", true },
 };
 
