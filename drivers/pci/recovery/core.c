@@ -267,6 +267,7 @@ static enum pci_recovery_outcome resume(struct pci_episode *ep)
 	}
 	if (ep->rung == PCI_RUNG_RESCAN)
 		return PCI_RECOVERY_RECOVERED;
+	pci_recovery_open(ep);
 	if (pci_recovery_notify(ep, PCI_STEP_RESUME) == PCI_STOP)
 		return gone(ep);
 	return pci_recovery_tell_failed(ep) ? PCI_RECOVERY_FAILED :
@@ -293,8 +294,10 @@ static enum pci_recovery_outcome leave(struct pci_episode *ep)
 {
 	if (ep->outcome != PCI_RECOVERY_GONE &&
 	    ep->outcome != PCI_RECOVERY_ABSORBED &&
-	    ep->pe->ops->state(ep->pe) == PCI_PE_HW_NORMAL)
+	    ep->pe->ops->state(ep->pe) == PCI_PE_HW_NORMAL) {
 		pci_pe_withdraw(ep->pe);
+		pci_pe_open(ep->pe);
+	}
 	return ep->outcome;
 }
 

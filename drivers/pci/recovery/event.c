@@ -85,6 +85,8 @@ void pci_recovery_gone(struct pci_pe *pe, bool surprise)
 	pci_tree_move(pe, PCI_PE_DEAD);
 	if (surprise)
 		pci_pe_publish(pe, pci_channel_io_perm_failure);
+	else
+		pci_gate_leaving(pe);
 }
 EXPORT_SYMBOL_GPL(pci_recovery_gone);
 
@@ -198,6 +200,7 @@ static bool again(struct pci_pe *pe)
 		       pe->ops->state(pe) != PCI_PE_HW_NORMAL;
 		if (!news) {
 			pci_pe_withdraw(pe);
+			pci_pe_open(pe);
 			if (pe->ops->withdraw)
 				pe->ops->withdraw(pe);
 		}

@@ -101,6 +101,7 @@ enum pci_recovery_verdict pci_recovery_isolate(struct pci_episode *ep)
 		if (fn->refused || pci_pe_dead(fn->pe))
 			continue;
 		WRITE_ONCE(fn->pdev->error_state, pci_channel_io_frozen);
+		pci_gate_publish(fn->pdev, pci_channel_io_frozen);
 		/* Not over the head of one that was pulled just now. */
 		if (pci_pe_dead(fn->pe))
 			pci_pe_publish(fn->pe, pci_channel_io_perm_failure);
@@ -180,6 +181,7 @@ enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
 {
 	enum pci_recovery_verdict verdict;
 
+	pci_recovery_drain(ep);
 	if (pci_recovery_locked(ep, PCI_STEP_THAW_MMIO, thaw_mmio))
 		return PCI_RESET;
 	verdict = pci_recovery_notify(ep, PCI_STEP_MMIO_ENABLED);

@@ -103,7 +103,7 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	fn->unbound = fn->unbound && !fn->driver;
 	if (pci_pe_state(fn->pe) == PCI_PE_FAILED)
 		fn->dirty = true;
-	if (fn->driver && aware(fn) && !ep->retry &&
+	if (fn->driver && aware(fn) && !ep->retry && !pci_gate_lost(fn->pdev) &&
 	    pci_pe_state(fn->pe) != PCI_PE_FAILED)
 		fn->plan = PCI_FN_KEEP;
 	else
@@ -374,6 +374,7 @@ bool pci_recovery_tell_failed(struct pci_episode *ep)
 		}
 		failed = true;
 		pci_dev_set_io_state(fn->pdev, pci_channel_io_perm_failure);
+		pci_gate_publish(fn->pdev, pci_channel_io_perm_failure);
 		if (!fn->driver || fn->unbound || pci_fn_lock(ep, fn))
 			continue;
 		call_driver(ep, fn, PCI_STEP_PERM_FAILURE);

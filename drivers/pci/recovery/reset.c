@@ -31,6 +31,7 @@ int pci_recovery_reset_pe(struct pci_episode *ep)
 	struct pci_pe *pe;
 	int ret;
 
+	pci_recovery_drain(ep);
 	ret = pci_recovery_locked(ep, deep ? PCI_STEP_DEEP_RESET :
 					     PCI_STEP_RESET, reset_op);
 	if (ret)

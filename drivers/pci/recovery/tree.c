@@ -124,11 +124,16 @@ static void publish_one(struct pci_pe *pe, pci_channel_state_t channel)
 {
 	struct pci_pe_fn *fn;
 
-	list_for_each_entry_rcu(fn, &pe->fns, node)
+	list_for_each_entry_rcu(fn, &pe->fns, node) {
 		pci_dev_set_io_state(fn->pdev, channel);
+		pci_gate_publish(fn->pdev, channel);
+	}
 }
 
-/* Let everyone who looks at the pci_devs of @root see what became of them. */
+/*
+ * Let everyone who looks at the pci_devs of @root see what became of them.  What is
+ * normal again opens no gate: see pci_recovery_open() and pci_pe_open().
+ */
 void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel)
 {
 	struct pci_pe *pe;
