@@ -6,11 +6,16 @@
 #define _PCI_RECOVERY_SUITES_H
 
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/pci-gate.h>
 
 #include "fake.h"
 
 /* Far more than anything here takes, also under emulation. */
 #define SUITE_MS	30000
+#define SUITE_JIFFIES	msecs_to_jiffies(SUITE_MS)
 
 /* suite.c */
 struct fake_pe *suite_pe_below(struct kunit *test, struct fake_pe *parent,
@@ -23,6 +28,35 @@ void suite_expect_log(struct kunit *test, struct fake_pe *fpe,
 		      const char *expected);
 void suite_limits(struct kunit *test, unsigned int callback_ms,
 		  unsigned int rescue_ms);
+
+/* suite_task.c: somebody else, who is inside or waits */
+
+/**
+ * struct suite_task - another thread
+ * @run: what it does; 0 or what it found
+ * @gate: for @run
+ * @ret: what @run returned
+ * @begun: completed by @run, or by the test, as they agree
+ * @go: the same
+ * @done: @run has returned
+ * @took: how long from @began to @run's end, in ms
+ * @began: set by the test
+ */
+struct suite_task {
+	long (*run)(struct suite_task *task);
+	struct pci_gate *gate;
+	long ret;
+	struct completion begun;
+	struct completion go;
+	struct completion done;
+	unsigned int took;
+	ktime_t began;
+};
+
+struct pci_gate *suite_gate(struct kunit *test, struct fake_fn *fn);
+void suite_start(struct kunit *test, struct suite_task *task,
+		 struct pci_gate *gate, long (*run)(struct suite_task *task));
+void suite_end(struct kunit *test, struct suite_task *task);
 
 /* What everyone who looks at @pdev sees; not a number, to sparse. */
 #define expect_channel(test, pdev, channel)				\
@@ -46,5 +80,11 @@ extern struct kunit_suite platform_suite;
 extern struct kunit_suite uevent_suite;
 extern struct kunit_suite after_suite;
 extern struct kunit_suite again_suite;
+extern struct kunit_suite gate_suite;
+extern struct kunit_suite gate_drain_suite;
+extern struct kunit_suite gate_wait_suite;
+extern struct kunit_suite gate_cancel_suite;
+extern struct kunit_suite gate_pe_suite;
+extern struct kunit_suite gate_unbind_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */
