@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the torture test of gates share.
+ */
+#ifndef _PCI_RECOVERY_GATE_TORTURE_H
+#define _PCI_RECOVERY_GATE_TORTURE_H
+
+#include <linux/completion.h>
+#include <linux/irq_work.h>
+#include <linux/mutex.h>
+#include <linux/pci-gate.h>
+#include <linux/prandom.h>
+#include <linux/timer.h>
+#include <linux/wait.h>
+
+#include "fake.h"
+
+/* So many random numbers make an action. */
+#define GATE_DRAWS	4
+
+#define RES_GOOD	0x600d600d
+#define RES_BAD		0xbadbadba
+
+/**
+ * struct gate_res - what sections use
+ * @magic: RES_GOOD until it is released
+ * @inside: how many use it
+ */
+struct gate_res {
+	u32 magic;
+	atomic_t inside;
+};
+
+/**
+ * struct gate_target - a device that is tortured
+ * @fpe: its PE
+ * @fn: its function
+ * @by_core: the recovery core freezes and thaws its gate, and we do not
+ * @lock: protects the gate's life, and from a freeze of ours to its thaw
+ * @res: of the gate that there is now
+ * @resetting: nobody may be inside
+ * @resets: how often that was so
+ * @queue: is never woken but by the way
+ * @irq: a reader in an interrupt
+ * @timer: a reader in a softirq
+ * @freeze_irq: freezes from an interrupt
+ * @kill_irq: kills from an interrupt
+ * @hold_timer: ends a hold
+ * @holder: the gate that is held, or NULL; who has set it owns @hold_timer
+ * @held: what is held
+ */
+struct gate_target {
+	struct fake_pe *fpe;
+	struct fake_fn *fn;
+	bool by_core;
+	struct mutex lock; /* see above */
+	struct gate_res *res;
+	bool resetting;
+	unsigned int resets;
+	wait_queue_head_t queue;
+	struct irq_work irq;
+	struct timer_list timer;
+	struct irq_work freeze_irq;
+	struct irq_work kill_irq;
+	struct timer_list hold_timer;
+	struct pci_gate *holder;
+	struct gate_res *held;
+};
+
+/**
+ * struct gate_action - something that a thread does
+ * @name: for the log
+ * @weight: how often, compared with the others
+ * @who: 0: to all, 1: not if the core does it, 2: only then
+ * @run: do it
+ * @done: how often it was done
+ */
+struct gate_action {
+	const char *name;
+	unsigned int weight;
+	unsigned int who;
+	void (*run)(struct gate_target *t, const u32 *r);
+	atomic_t done;
+};
+
+/* gate_torture.c */
+extern struct gate_target *gate_targets;
+extern unsigned int gate_nr;
+extern unsigned int gate_limit;
+void __printf(2, 3) gate_error(struct gate_target *t, const char *fmt, ...);
+
+/* gate_torture_read.c */
+void gate_read_init(struct gate_target *t);
+void gate_read_stop(struct gate_target *t);
+void gate_read_atomic(struct gate_target *t, const u32 *r);
+void gate_read_sleep(struct gate_target *t, const u32 *r);
+void gate_read_nested(struct gate_target *t, const u32 *r);
+void gate_read_irq(struct gate_target *t, const u32 *r);
+void gate_read_hold(struct gate_target *t, const u32 *r);
+void gate_read_wait(struct gate_target *t, const u32 *r);
+void gate_read_cancel(struct gate_target *t, const u32 *r);
+
+/* gate_torture_move.c */
+int gate_create(struct gate_target *t);
+void gate_move_init(struct gate_target *t);
+void gate_move_stop(struct gate_target *t);
+void gate_move_cycle(struct gate_target *t, const u32 *r);
+void gate_move_many(struct gate_target *t, const u32 *r);
+void gate_move_freeze(struct gate_target *t, const u32 *r);
+void gate_move_kill(struct gate_target *t, const u32 *r);
+void gate_move_close(struct gate_target *t, const u32 *r);
+void gate_move_rebind(struct gate_target *t, const u32 *r);
+void gate_move_error(struct gate_target *t, const u32 *r);
+void gate_move_gone(struct gate_target *t, const u32 *r);
+
+/* gate_deadlock.c */
+int gate_deadlock(void);
+
+#endif /* _PCI_RECOVERY_GATE_TORTURE_H */
