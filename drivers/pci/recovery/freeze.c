@@ -170,8 +170,10 @@ void pci_recovery_thawed(struct pci_pe *pe)
 	if (pci_pe_state(pe) != PCI_PE_FROZEN || READ_ONCE(pe->running))
 		return;
 	pdev = pci_pe_get_dev(pe);
-	if (pdev && pe->ops->state(pe) == PCI_PE_HW_NORMAL)
+	if (pdev && pe->ops->state(pe) == PCI_PE_HW_NORMAL) {
 		pci_pe_withdraw(pe);
+		pci_pe_open(pe);
+	}
 	pci_dev_put(pdev);
 }
 EXPORT_SYMBOL_GPL(pci_recovery_thawed);
