@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# vm: --machine s390x-aware --append "nvme_core.io_timeout=5" --timeout 200
+# vm: --machine s390x-aware --append "nvme_core.io_timeout=5" --timeout 500
 #
 # Real drivers with error handlers on s390x: under load, and with another error
 # in each of their callbacks.

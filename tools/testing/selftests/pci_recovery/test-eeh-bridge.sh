@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --machine pseries-bridge --timeout 150
+# vm: --machine pseries-bridge --timeout 400
 #
 # A PE below a PE: a bridge, and two functions behind it, which have one together.
 

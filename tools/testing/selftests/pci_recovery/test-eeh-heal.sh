@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --append "nvme_core.io_timeout=2" --timeout 200
+# vm: --append "nvme_core.io_timeout=2" --timeout 500
 #
 # Real drivers heal after real EEH freezes, whoever finds them, on the same
 # pci_dev: those with error handlers, and those without.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --devices e0 --timeout 150
+# vm: --devices e0 --timeout 400
 #
 # A card is pulled, and another one put in its place: while it recovers, after it
 # has failed, and by somebody who does not ask.  It is QEMU's hotplug, in which

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --append pci_recovery=off --allow-hung --allow-warnings --timeout 200
+# vm: --append pci_recovery=off --allow-hung --allow-warnings --timeout 500
 #
 # Booted with pci_recovery=off EEH is upstream's, with the defects that
 # test-eeh-upstream.sh looks for.

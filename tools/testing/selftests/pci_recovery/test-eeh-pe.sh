@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --append e1000e.IntMode=0,0 --timeout 240
+# vm: --append e1000e.IntMode=0,0 --timeout 600
 #
 # What PEs of EEH go through: several functions, another error in each step,
 # resets that do not help, firmware that takes its time, functions that leave;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --machine powernv9 --timeout 240
+# vm: --machine powernv9 --timeout 600
 #
 # EEH without a hypervisor.  QEMU's model of it never freezes anything, so all
 # errors here are forced.  Each reset takes six seconds, as it does upstream.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: ppc64le
-# vm: --timeout 240
+# vm: --timeout 600
 #
 # What people know of EEH: its files in debugfs and sysfs, its lines in the log,
 # the kernel's own test of it; and upstream defects that are not there.

@@ -5,7 +5,7 @@
 # is in the way.  See drivers/pci/recovery/tests/gate_deadlock.c.
 #
 # builds: x86-debug
-# vm: --devices none --timeout 60 --allow-warnings
+# vm: --devices none --timeout 200 --allow-warnings
 
 export MODULE=pci_gate_torture TORTURE_SECONDS=0 TORTURE_ARGS="deadlock=1"
 DIR=$(dirname "$(readlink -f "$0")")

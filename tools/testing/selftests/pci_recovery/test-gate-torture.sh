@@ -7,7 +7,7 @@
 #	TORTURE_SECONDS=3600 TORTURE_ARGS="seed=1234" ./test-gate-torture.sh
 #
 # builds: x86-debug x86-kcsan
-# vm: --timeout 180
+# vm: --timeout 400
 
 DIR=$(dirname "$(readlink -f "$0")")
 export MODULE=pci_gate_torture TORTURE_SECONDS="${TORTURE_SECONDS:-30}"

@@ -4,7 +4,7 @@
 # The core's KUnit suites, which need no hardware, in flat KTAP.
 #
 # builds: s390x x86-debug x86-kcsan ppc64le
-# vm: --devices none --timeout 240
+# vm: --devices none --timeout 600
 
 DIR=$(dirname "$(readlink -f "$0")")
 # shellcheck disable=SC1091 # the kernel's own

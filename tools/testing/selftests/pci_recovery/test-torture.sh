@@ -7,7 +7,7 @@
 #	TORTURE_SECONDS=3600 TORTURE_ARGS="seed=1234" ./test-torture.sh
 #
 # builds: x86-debug
-# vm: --timeout 180
+# vm: --timeout 400
 
 DIR=$(dirname "$(readlink -f "$0")")
 # shellcheck disable=SC1091 # the kernel's own
