@@ -376,8 +376,10 @@ module_init(test_init);
 static void __exit test_exit(void)
 {
 	pci_unregister_driver(&test_driver);
-	/* With the lock that writers of "wrap" hold, had they not gone before. */
+	/* The parameters are there, and may be written, until this has returned. */
+	kernel_param_lock(THIS_MODULE);
 	unwrap();
+	kernel_param_unlock(THIS_MODULE);
 }
 module_exit(test_exit);
 
