@@ -210,40 +210,6 @@ static enum pci_pe_hw_state hw_state(struct eeh_pe *epe)
 	return PCI_PE_HW_FROZEN;
 }
 
-/* Further from working: what eeh_rpe_for_each() is to stop at. */
-static int is_frozen(struct eeh_pe *epe)
-{
-	return hw_state(epe) == PCI_PE_HW_FROZEN;
-}
-
-static int is_disabled(struct eeh_pe *epe)
-{
-	return hw_state(epe) == PCI_PE_HW_DISABLED;
-}
-
-static int is_mmio(struct eeh_pe *epe)
-{
-	return hw_state(epe) == PCI_PE_HW_MMIO;
-}
-
-static enum pci_pe_hw_state op_state(struct pci_pe *pe)
-{
-	struct eeh_pe *epe = eeh_rpe_get(to_eeh_rpe(pe));
-	enum pci_pe_hw_state hw;
-
-	if (!epe)
-		return PCI_PE_HW_GONE;
-	hw = hw_state(epe);
-	eeh_rpe_put(to_eeh_rpe(pe));
-	if (hw != PCI_PE_HW_NORMAL && hw != PCI_PE_HW_MMIO)
-		return hw;
-	if (eeh_rpe_for_each(pe, is_disabled))
-		return PCI_PE_HW_DISABLED;
-	if (eeh_rpe_for_each(pe, is_frozen))
-		return PCI_PE_HW_FROZEN;
-	return eeh_rpe_for_each(pe, is_mmio) ? PCI_PE_HW_MMIO : hw;
-}
-
 /* In the hands of a guest, which is to recover it itself. */
 static bool op_refuse(struct pci_pe *pe)
 {
@@ -255,6 +221,45 @@ static bool op_refuse(struct pci_pe *pe)
 	passed = eeh_pe_passed(epe);
 	eeh_rpe_put(to_eeh_rpe(pe));
 	return passed;
+}
+
+static enum pci_pe_hw_state look(struct pci_pe *pe)
+{
+	struct eeh_pe *epe = eeh_rpe_get(to_eeh_rpe(pe));
+	enum pci_pe_hw_state hw;
+
+	if (!epe)
+		return PCI_PE_HW_GONE;
+	hw = hw_state(epe);
+	eeh_rpe_put(to_eeh_rpe(pe));
+	return hw;
+}
+
+/* The worst of it and those below, but one below that is not there. */
+static enum pci_pe_hw_state op_state(struct pci_pe *root)
+{
+	/* How far from working. */
+	static const u8 rank[] = {
+		[PCI_PE_HW_NORMAL]	= 1,
+		[PCI_PE_HW_MMIO]	= 2,
+		[PCI_PE_HW_FROZEN]	= 3,
+		[PCI_PE_HW_DISABLED]	= 4,
+		[PCI_PE_HW_GONE]	= 0,
+	};
+	enum pci_pe_hw_state worst = look(root);
+	enum pci_pe_hw_state hw;
+	struct pci_pe *pe;
+
+	if (worst == PCI_PE_HW_GONE)
+		return worst;
+	for (pe = eeh_rpe_next(root, root); pe; pe = eeh_rpe_next(pe, root)) {
+		if (op_refuse(pe))
+			continue;
+		hw = look(pe);
+		if (rank[hw] > rank[worst])
+			worst = hw;
+	}
+	return worst;
 }
 
 /* There is no error any more, or nobody whose error it is. */

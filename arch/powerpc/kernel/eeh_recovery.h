@@ -48,6 +48,7 @@ struct eeh_rpe *eeh_rpe_of(struct eeh_pe *epe);
 struct eeh_rpe *eeh_rpe_attach(struct eeh_pe *epe, const struct pci_pe_ops *ops);
 struct eeh_pe *eeh_rpe_get(struct eeh_rpe *rpe);
 void eeh_rpe_put(struct eeh_rpe *rpe);
+struct pci_pe *eeh_rpe_next(struct pci_pe *pe, struct pci_pe *root);
 int eeh_rpe_for_each(struct pci_pe *root, int (*fn)(struct eeh_pe *epe));
 void eeh_rpe_mark(struct pci_pe *root, int flags);
 void eeh_rpe_clear(struct pci_pe *root, int flags);

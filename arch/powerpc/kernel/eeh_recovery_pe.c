@@ -147,7 +147,8 @@ void eeh_recovery_free(struct eeh_pe *epe)
 	kfree(epe);
 }
 
-static struct pci_pe *next_pe(struct pci_pe *pe, struct pci_pe *root)
+/* The PE after @pe of those that are @root or below it, or NULL. */
+struct pci_pe *eeh_rpe_next(struct pci_pe *pe, struct pci_pe *root)
 {
 	guard(rcu)();
 	return pci_pe_next(pe, root);
@@ -163,7 +164,7 @@ int eeh_rpe_for_each(struct pci_pe *root, int (*fn)(struct eeh_pe *epe))
 	struct pci_pe *pe;
 	int ret = 0;
 
-	for (pe = root; pe && !ret; pe = next_pe(pe, root)) {
+	for (pe = root; pe && !ret; pe = eeh_rpe_next(pe, root)) {
 		epe = eeh_rpe_get(to_eeh_rpe(pe));
 		if (!epe)
 			continue;
@@ -206,7 +207,7 @@ void eeh_rpe_mark(struct pci_pe *root, int flags)
 {
 	struct pci_pe *pe;
 
-	for (pe = root; pe; pe = next_pe(pe, root))
+	for (pe = root; pe; pe = eeh_rpe_next(pe, root))
 		change_flags(pe, flags, 0);
 }
 
@@ -215,7 +216,7 @@ void eeh_rpe_clear(struct pci_pe *root, int flags)
 {
 	struct pci_pe *pe;
 
-	for (pe = root; pe; pe = next_pe(pe, root))
+	for (pe = root; pe; pe = eeh_rpe_next(pe, root))
 		change_flags(pe, 0, flags);
 }
 
