@@ -408,6 +408,22 @@ put() {
 	echo -n "$1" > "$2"
 }
 
+# inject_starved(function) - an error that is found where there is no memory
+inject_starved() {
+	fail_attr=/sys/kernel/debug/failslab
+	echo "$1 mmio" > "$DEBUG/inject"
+	echo 100 > $fail_attr/probability
+	echo -1 > $fail_attr/times
+	echo Y > $fail_attr/task-filter
+	echo Y > $fail_attr/ignore-gfp-wait
+	(
+		exec 5< "$DEVICES/$1/config"
+		echo 1 > /proc/self/make-it-fail
+		read -r _ <&5
+	) 2> /dev/null
+	echo 0 > $fail_attr/probability
+}
+
 # recover(function)
 recover() {
 	put 1 "$DEVICES/$1/recover"

@@ -56,19 +56,8 @@ kept "$E1000E" "$id"
 finish
 
 start "A7: no memory where the error is found: it is lost, and the PE isolated"
-FAIL=/sys/kernel/debug/failslab
 mark
-echo "$E1000E mmio" > "$DEBUG/inject"
-echo 100 > $FAIL/probability
-echo -1 > $FAIL/times
-echo Y > $FAIL/task-filter
-echo Y > $FAIL/ignore-gfp-wait
-(
-	exec 5< "$DEVICES/$E1000E/config"
-	echo 1 > /proc/self/make-it-fail
-	read -r _ <&5
-) 2> /dev/null
-echo 0 > $FAIL/probability
+inject_starved "$E1000E"
 expect_log 5 "EEH: out of memory, event not handled"
 look "$E1000E"
 sleep 3

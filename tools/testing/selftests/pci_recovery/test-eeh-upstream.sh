@@ -161,19 +161,8 @@ kept "$MULTI.1" "$id"
 finish
 
 start "A7: no memory where the error is found: it is recovered all the same"
-FAIL=/sys/kernel/debug/failslab
 mark
-echo "$E1000E mmio" > "$DEBUG/inject"
-echo 100 > $FAIL/probability
-echo -1 > $FAIL/times
-echo Y > $FAIL/task-filter
-echo Y > $FAIL/ignore-gfp-wait
-(
-	exec 5< "$DEVICES/$E1000E/config"
-	echo 1 > /proc/self/make-it-fail
-	read -r _ <&5
-) 2> /dev/null
-echo 0 > $FAIL/probability
+inject_starved "$E1000E"
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "the event was lost"
 working "$E1000E"
 finish
