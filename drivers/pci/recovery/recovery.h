@@ -23,6 +23,7 @@ enum {
 	PE_REQUESTED,	/* an operator asked for an episode */
 	PE_RELEASE,	/* the function is leaving: take its driver off it */
 	PE_ABSORBED,	/* an episode of a PE above deals, or dealt, with it */
+	PE_EXPELLED,	/* the notify window closed while it was inside */
 };
 
 /**
@@ -123,7 +124,7 @@ struct pci_pe_fn {
  * @repeat: the drivers had not ended what they do after an error when another
  *	came: one that gives up now may still do when it is bound anew
  * @announced: the beginning was announced to user space
- * @in_window: holds the notify window; protected by the window's lock
+ * @in_window: among those in the notify window; protected by the window's lock
  * @resets: done so far
  * @depth: of the next reset
  * @rung: the highest rung that was climbed
@@ -141,7 +142,7 @@ struct pci_episode {
 	bool retry;
 	bool repeat;
 	bool announced;
-	bool in_window;
+	struct list_head in_window;
 	unsigned int resets;
 	enum pci_pe_reset depth;
 	enum pci_recovery_rung rung;
@@ -248,7 +249,6 @@ pci_verdict_merge(enum pci_recovery_verdict a, enum pci_recovery_verdict b)
 int pci_window_init(void);
 void pci_window_enter(struct pci_episode *ep);
 void pci_window_leave(struct pci_episode *ep);
-void pci_window_exit(struct pci_episode *ep);
 
 /* watch.c: the step under way, its trace event, its deadline */
 void pci_watch_init(struct pci_recovery_watch *watch);

@@ -4,8 +4,8 @@
  *
  * The worker runs the drivers' code itself, so it cannot look after it.  A
  * delayed work does: it names the driver and the call that overran its limit,
- * in the log, the trace and sysfs, and throws the PE out of the notify window.
- * The PE stays as it is until the call returns; the episode goes on then.
+ * in the log, the trace and sysfs.  The PE stays as it is until the call returns;
+ * the episode goes on then.
  *
  * A call may wait for a device that froze, or froze again, under it: a
  * remove() that was running when the error came, a resume() that met the next
@@ -56,7 +56,6 @@ static void watch_overrun(struct pci_recovery_watch *watch,
 	lockdep_assert_held(&watch->lock);
 
 	WRITE_ONCE(watch->overran, true);
-	pci_window_exit(watch->ep);
 	pr_err("%s: %s%s%s still running after %u.%u s\n",
 	       first_name(pe, pdev), watch->driver, *watch->driver ? " " : "",
 	       watch->step, ms / 1000, ms % 1000 / 100);

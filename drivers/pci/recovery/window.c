@@ -10,17 +10,21 @@
  *
  *	closed -> (somebody waits) -> lock -> open -> (nobody inside) -> unlock
  *
- * After window_ms nobody may enter any more, until hotplug had its chance.  A
- * member that overstays is expelled: the lock is dropped, but pci_stop_dev()
- * still waits for the member's device lock, and the member checks again
- * whether its device is there when it next enters.
+ * After window_ms nobody may enter any more, until hotplug had its chance.  Those
+ * who are still inside after OVERSTAY times as long are expelled: the lock is
+ * dropped, but pci_stop_dev() still waits for the member's device lock, and the
+ * member checks again whether its device is there when it next enters.
  */
 
 #include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/wait.h>
 
 #include "recovery.h"
+
+/* A callback takes milliseconds, or it waits for something. */
+#define OVERSTAY 10
 
 static void window_work(struct work_struct *work);
 
@@ -31,13 +35,14 @@ static struct {
 	struct work_struct work;
 	bool open;
 	unsigned int waiting;
-	unsigned int inside;
-	unsigned long closes;
+	struct list_head inside;
+	unsigned long opened;
 } window = {
 	.lock = __SPIN_LOCK_UNLOCKED(window.lock),
 	.outside = __WAIT_QUEUE_HEAD_INITIALIZER(window.outside),
 	.empty = __WAIT_QUEUE_HEAD_INITIALIZER(window.empty),
 	.work = __WORK_INITIALIZER(window.work, window_work),
+	.inside = LIST_HEAD_INIT(window.inside),
 };
 
 /*
@@ -60,16 +65,37 @@ int __init pci_window_init(void)
 	return window_wq ? 0 : -ENOMEM;
 }
 
+/* Is it less than @times the limit since it was opened? */
+static bool window_within(unsigned int times)
+{
+	unsigned long limit = msecs_to_jiffies(pci_recovery_window_ms) + 1;
+
+	return time_before(jiffies, window.opened + times * limit);
+}
+
 static bool window_takes(void)
 {
-	return window.open && time_before(jiffies, window.closes);
+	return window.open && window_within(1);
+}
+
+static void window_expel(void)
+{
+	struct pci_episode *ep, *next;
+
+	lockdep_assert_held(&window.lock);
+	list_for_each_entry_safe(ep, next, &window.inside, in_window) {
+		set_bit(PE_EXPELLED, &ep->pe->flags);
+		list_del_init(&ep->in_window);
+	}
 }
 
 /* Nobody may slip in between the decision and the closing. */
 static bool window_try_close(void)
 {
 	guard(spinlock)(&window.lock);
-	if (window.inside || (window.waiting && window_takes()))
+	if (!window_within(OVERSTAY))
+		window_expel();
+	if (!list_empty(&window.inside) || (window.waiting && window_takes()))
 		return false;
 	window.open = false;
 	return true;
@@ -85,11 +111,11 @@ static void window_work(struct work_struct *work)
 
 	spin_lock(&window.lock);
 	window.open = true;
-	window.closes = jiffies + msecs_to_jiffies(pci_recovery_window_ms) + 1;
+	window.opened = jiffies;
 	spin_unlock(&window.lock);
 	wake_up_all(&window.outside);
 
-	/* Those who wait enter at once; the limit is for those who do not. */
+	/* Those who wait enter at once; the limits are for those who do not. */
 	while (!wait_event_timeout(window.empty, window_try_close(), HZ / 50))
 		;
 	pci_unlock_rescan_remove();
@@ -110,8 +136,8 @@ static bool window_try_enter(struct pci_episode *ep)
 		return false;
 	}
 	window.waiting--;
-	window.inside++;
-	ep->in_window = true;
+	list_add(&ep->in_window, &window.inside);
+	clear_bit(PE_EXPELLED, &ep->pe->flags);
 	return true;
 }
 
@@ -128,27 +154,17 @@ void pci_window_enter(struct pci_episode *ep)
 	lock_map_acquire_read(&held_map);
 }
 
-/*
- * The same for the member, and for the watchdog if the member's callback does
- * not return: it counts once, and hotplug can go on.
- */
-void pci_window_exit(struct pci_episode *ep)
+void pci_window_leave(struct pci_episode *ep)
 {
-	bool empty = false;
+	bool empty;
 
+	lock_map_release(&held_map);
 	spin_lock(&window.lock);
-	if (ep->in_window) {
-		ep->in_window = false;
-		empty = !--window.inside;
-	}
+	/* Maybe it was expelled before. */
+	list_del_init(&ep->in_window);
+	empty = list_empty(&window.inside);
 	spin_unlock(&window.lock);
 	/* Not those outside, whom every leaving would wake for nothing. */
 	if (empty)
 		wake_up(&window.empty);
-}
-
-void pci_window_leave(struct pci_episode *ep)
-{
-	lock_map_release(&held_map);
-	pci_window_exit(ep);
 }

@@ -108,6 +108,26 @@ static unsigned int stalls_of(struct fake_pe *fpe)
 	return stalls;
 }
 
+/* Nobody else waits for a callback that may go on. */
+static void deadline_not_for_others(struct kunit *test)
+{
+	struct fake_pe *fpe = stuck_pe(test, FAKE_AWARE, FAKE_ERROR_DETECTED);
+	unsigned long left;
+
+	fake_limits(SUITE_MS, SUITE_MS);
+	fake_error(fpe);
+	left = wait_for_completion_timeout(&inside, msecs_to_jiffies(SUITE_MS));
+	KUNIT_ASSERT_NE(test, left, 0);
+	expect_others(test);
+	KUNIT_EXPECT_FALSE(test, fake_stalled(fpe, NULL, 0));
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].inside), 1);
+
+	complete_all(&let_go);
+	suite_wait(test, fpe, 1);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_NULL(test, strstr(fpe->log.text, "stall"));
+}
+
 static void deadline_callback(struct kunit *test)
 {
 	const struct stuck *stuck = test->param_value;
@@ -345,6 +365,7 @@ static void deadline_operator_is_killed(struct kunit *test)
 
 static struct kunit_case deadline_cases[] = {
 	KUNIT_CASE_PARAM(deadline_callback, stuck_gen_params),
+	KUNIT_CASE(deadline_not_for_others),
 	KUNIT_CASE(deadline_rescue),
 	KUNIT_CASE(deadline_rescue_in_vain),
 	KUNIT_CASE(deadline_frozen_is_meant),

@@ -37,7 +37,7 @@ static void check_window(struct fake_fn *fn)
 	/* Pairs with the lock that hotplug got after that was set. */
 	smp_rmb();
 	for (pe = &fn->fpe->pe; hotplug && pe; pe = pe->parent)
-		hotplug = !READ_ONCE(pe->watch.overran);
+		hotplug = !test_bit(PE_EXPELLED, &pe->flags);
 	WARN_ON_ONCE(hotplug);
 }
 
