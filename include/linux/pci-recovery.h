@@ -231,7 +231,7 @@ struct pci_notice {
  *	@lock, from any process context, while a function of the PE is
  *	referenced; must not wait for anything but the hardware.
  * @refuse: true if the PE is in the hands of someone else, such as a guest.
- *	Called without @lock, after @freeze, once an episode.
+ *	Called without @lock, after @freeze, for the PE and each below it.
  * @rescan: remove the functions of the PE and scan them again, as a power
  *	cycle by hand would.  Called without @lock; takes it and the
  *	rescan/remove lock itself.
@@ -242,8 +242,7 @@ struct pci_notice {
  *	wait for as long as the hardware needs to get there.  Returns -EIO when
  *	the platform finds that recovery is of no use.  Optional.
  * @notice: what the drivers are asked and answer.  Called without @lock; about
- *	a function under the rescan/remove lock, with PCI_NOTICE_CALL also under
- *	its device lock.  Optional.
+ *	a function that is there, under its device lock.  Optional.
  * @withdraw: a report turned out to be about no error that is left: take back
  *	what the platform has marked.  Called without @lock.  Optional.
  * @max_freezes: the platform's own limit of errors an hour, for PEs for which

@@ -31,13 +31,16 @@ static void save_trace(struct eeh_pe *epe)
 /* Nobody takes up the event.  Another card may come, and be looked at anew. */
 static void drop(struct eeh_rpe *rpe, struct eeh_pe *epe)
 {
-	bool dead = pci_pe_state(&rpe->pe) == PCI_PE_DEAD;
+	int flags = READ_ONCE(rpe->pe.running) ? 0 : EEH_PE_RECOVERING;
 
 #ifdef CONFIG_STACKTRACE
 	epe->trace_entries = 0;
 #endif
-	eeh_rpe_clear(&rpe->pe, EEH_PE_RECOVERING |
-				(dead ? EEH_PE_ISOLATED : 0));
+	/* What hotplug has not removed yet firmware would name again at once. */
+	guard(rcu)();
+	if (pci_pe_state(&rpe->pe) == PCI_PE_DEAD && !pci_pe_dev_rcu(&rpe->pe))
+		flags |= EEH_PE_ISOLATED;
+	eeh_rpe_clear(&rpe->pe, flags);
 }
 
 static void handle_special(struct work_struct *work)
@@ -63,7 +66,8 @@ bool eeh_recovery_send(struct eeh_pe *epe)
 	if (!pci_recovery_enabled())
 		return false;
 	if (!epe) {
-		schedule_work(&special_work);
+		/* Not where a remove() may wait for all that is queued. */
+		queue_work(system_long_wq, &special_work);
 		return true;
 	}
 	rpe = eeh_rpe_of(epe);

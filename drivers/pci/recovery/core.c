@@ -224,6 +224,9 @@ static enum pci_recovery_verdict climb(struct pci_episode *ep)
 
 	if (!ep->retry)
 		verdict = pci_recovery_notify(ep, PCI_STEP_ERROR_DETECTED);
+	/* Before MMIO is thawed, by whichever of the steps that follow. */
+	if (verdict != PCI_STOP)
+		pci_recovery_drain(ep, false);
 	if (verdict != PCI_STOP && verdict != PCI_GIVE_UP)
 		verdict = pci_recovery_diagnose(ep, verdict);
 	if (verdict == PCI_GO_ON)
@@ -251,22 +254,16 @@ static enum pci_recovery_outcome gone(struct pci_episode *ep)
 /* The drivers may use their devices again. */
 static enum pci_recovery_outcome resume(struct pci_episode *ep)
 {
-	struct pci_pe *pe;
-
 	/* After a rescan it is about others than the episode began with. */
 	if (ep->rung != PCI_RUNG_RESCAN && pci_episode_over(ep))
 		return gone(ep);
 	if (!pci_tree_move(ep->pe, PCI_PE_LIVE))
 		return gone(ep);
-	/* Unless another error has been reported in the meantime. */
-	scoped_guard(rcu) {
-		for_each_pe(pe, ep->pe) {
-			if (test_bit(PE_REPORTED, &pe->flags))
-				pci_pe_move(pe, PCI_PE_FROZEN);
-		}
-	}
+	pci_tree_reports(ep->pe);
 	if (ep->rung == PCI_RUNG_RESCAN)
 		return PCI_RECOVERY_RECOVERED;
+	if (pci_episode_over(ep))
+		return gone(ep);
 	pci_recovery_open(ep);
 	if (pci_recovery_notify(ep, PCI_STEP_RESUME) == PCI_STOP)
 		return gone(ep);

@@ -117,16 +117,21 @@ void pci_recovery_release(struct pci_pe *pe)
 }
 EXPORT_SYMBOL_GPL(pci_recovery_release);
 
-/* Run or join one episode; -EAGAIN if one of a PE above went on with it. */
+/*
+ * Run or join one episode; -EAGAIN if one of a PE above went on with it, or if the
+ * one that was joined says nothing about one that is asked for.
+ */
 static int run_once(struct pci_pe *pe, unsigned long limit)
 {
+	bool joined;
 	u32 seq;
 
 	spin_lock_irq(&pci_tree_lock);
 	pe = pe->above ?: pe;
 	spin_lock(&pe->lock);
 	seq = pe->episodes;
-	if (!pe->running)
+	joined = pe->running;
+	if (!joined)
 		set_bit(PE_REQUESTED, &pe->flags);
 	spin_unlock(&pe->lock);
 	spin_unlock_irq(&pci_tree_lock);
@@ -150,7 +155,8 @@ static int run_once(struct pci_pe *pe, unsigned long limit)
 		return -ENODEV;
 	case PCI_RECOVERY_REFUSED:
 	case PCI_RECOVERY_STALE:
-		return -EBUSY;
+		/* That was about a report. */
+		return joined ? -EAGAIN : -EBUSY;
 	case PCI_RECOVERY_ABSORBED:
 		return -EAGAIN;
 	default:
@@ -167,8 +173,7 @@ static int run_once(struct pci_pe *pe, unsigned long limit)
  *
  * Context: Process context, no locks held.  Waits until the episode ends or
  * stalls.
- * Return: 0 when the PE works, -EBUSY if it is not ours to recover, or the
- * episode joined was one for a stale report, -ENODEV if it is gone, -EIO if
+ * Return: 0 when the PE works, -EBUSY if it is not ours to recover, -ENODEV if it is gone, -EIO if
  * recovery failed, -ETIMEDOUT if a driver is stuck (the episode goes on when it
  * returns) or after two minutes, -EINTR if the caller was killed.
  */
@@ -210,6 +215,40 @@ static bool again(struct pci_pe *pe)
 		pe->ops->withdraw(pe);
 	pci_dev_put(pdev);
 	return news && pci_pe_state(pe) != PCI_PE_FAILED;
+}
+
+/**
+ * pci_recovery_thawed - somebody else may have thawed a PE
+ * @pe: the PE
+ *
+ * Such as who passes it to a guest, after an error that was not the core's to
+ * deal with.  The PE's worker looks; if an episode is running nothing is done.
+ *
+ * Context: Any.
+ */
+void pci_recovery_thawed(struct pci_pe *pe)
+{
+	if (pci_pe_state(pe) != PCI_PE_FROZEN || READ_ONCE(pe->running))
+		return;
+	set_bit(PE_THAWED, &pe->flags);
+	pci_recovery_queue(pe);
+}
+EXPORT_SYMBOL_GPL(pci_recovery_thawed);
+
+/* There is no episode, and none begins, as we are in the PE's worker. */
+static void look_if_thawed(struct pci_pe *pe)
+{
+	struct pci_dev *pdev;
+
+	if (!test_and_clear_bit(PE_THAWED, &pe->flags) ||
+	    pci_pe_state(pe) != PCI_PE_FROZEN)
+		return;
+	pdev = pci_pe_get_dev(pe);
+	if (pdev && pe->ops->state(pe) == PCI_PE_HW_NORMAL) {
+		pci_pe_withdraw(pe);
+		pci_pe_open(pe);
+	}
+	pci_dev_put(pdev);
 }
 
 static const char *episode_cause(struct pci_episode *ep)
@@ -276,6 +315,7 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 
 	if (READ_ONCE(pe->above))
 		return false;
+	look_if_thawed(pe);
 	/* One that was absorbed has just ended, as it were. */
 	if (test_and_clear_bit(PE_ABSORBED, &pe->flags))
 		first = false;
@@ -318,18 +358,11 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 		    outcome != PCI_RECOVERY_STALE;
 	struct pci_pe_fn *fn;
 	struct pci_dev *pdev;
+	bool told = false;
 
 	/* The episode of the PE above will tell. */
 	if (outcome == PCI_RECOVERY_ABSORBED)
 		return;
-	if (ep->rung == PCI_RUNG_RESCAN) {
-		pdev = pci_pe_get_dev(ep->pe);
-		if (pdev)
-			pci_uevent_ers(pdev, over ? PCI_ERS_RESULT_DISCONNECT :
-						    PCI_ERS_RESULT_RECOVERED);
-		pci_dev_put(pdev);
-		return;
-	}
 	for_each_fn(ep, fn) {
 		pci_ers_result_t result = PCI_ERS_RESULT_RECOVERED;
 
@@ -341,7 +374,16 @@ static void announce(struct pci_episode *ep, enum pci_recovery_outcome outcome)
 			result = PCI_ERS_RESULT_DISCONNECT;
 		if (pci_dev_is_added(fn->pdev))
 			pci_uevent_ers(fn->pdev, result);
+		told |= pci_dev_is_added(fn->pdev);
 	}
+	if (ep->rung != PCI_RUNG_RESCAN || told)
+		return;
+	/* All of them were removed, and who is there now came after that. */
+	pdev = pci_pe_get_dev(ep->pe);
+	if (pdev)
+		pci_uevent_ers(pdev, over ? PCI_ERS_RESULT_DISCONNECT :
+					    PCI_ERS_RESULT_RECOVERED);
+	pci_dev_put(pdev);
 }
 
 static void log_end(struct pci_episode *ep, struct pci_dev *pdev,
@@ -372,6 +414,7 @@ static void let_go(struct pci_episode *ep, struct pci_pe_fn *fn,
 	} else if (ep->announced && outcome != PCI_RECOVERY_FAILED) {
 		fn->dirty = false;
 		fn->unbound = false;
+		fn->given_up = false;
 	}
 }
 

@@ -154,36 +154,12 @@ bool pci_recovery_refrozen(struct pci_episode *ep)
 	return true;
 }
 
-/**
- * pci_recovery_thawed - somebody else may have thawed a PE
- * @pe: the PE
- *
- * Such as who passes it to a guest, after an error that was not the core's to
- * deal with.  Nothing is done while an episode runs.
- *
- * Context: Any process context in which the platform's @state can be called.
- */
-void pci_recovery_thawed(struct pci_pe *pe)
-{
-	struct pci_dev *pdev;
-
-	if (pci_pe_state(pe) != PCI_PE_FROZEN || READ_ONCE(pe->running))
-		return;
-	pdev = pci_pe_get_dev(pe);
-	if (pdev && pe->ops->state(pe) == PCI_PE_HW_NORMAL) {
-		pci_pe_withdraw(pe);
-		pci_pe_open(pe);
-	}
-	pci_dev_put(pdev);
-}
-EXPORT_SYMBOL_GPL(pci_recovery_thawed);
-
 /* Let the drivers have their devices back as they are. */
 enum pci_recovery_verdict pci_recovery_thaw(struct pci_episode *ep)
 {
 	enum pci_recovery_verdict verdict;
 
-	pci_recovery_drain(ep);
+	pci_recovery_drain(ep, true);
 	if (pci_recovery_locked(ep, PCI_STEP_THAW_MMIO, thaw_mmio))
 		return PCI_RESET;
 	verdict = pci_recovery_notify(ep, PCI_STEP_MMIO_ENABLED);

@@ -51,7 +51,7 @@ int pci_gate_notify_init(void);
 void pci_gate_follow(struct pci_gate *gate, pci_channel_state_t channel);
 void pci_gate_publish(struct pci_dev *pdev, pci_channel_state_t channel);
 void pci_gate_leaving(struct pci_pe *root);
-void pci_recovery_drain(struct pci_episode *ep);
+void pci_recovery_drain(struct pci_episode *ep, bool all);
 void pci_recovery_open(struct pci_episode *ep);
 void pci_pe_open(struct pci_pe *root);
 bool pci_gate_lost(struct pci_dev *pdev);

@@ -60,14 +60,15 @@ void pci_gate_leaving(struct pci_pe *root)
  * Is there a gate of @ep that is not drained?  Begin with all of them.  One that a
  * driver has made during the episode is live.
  */
-static bool begin_drain(struct pci_episode *ep)
+static bool begin_drain(struct pci_episode *ep, bool all)
 {
 	struct pci_gate *gate;
 	struct pci_pe_fn *fn;
 	bool busy = false;
 
 	for_each_fn(ep, fn) {
-		gate = pci_gate_find(fn->pdev);
+		gate = all || fn->plan == PCI_FN_KEEP ?
+		       pci_gate_find(fn->pdev) : NULL;
 		if (gate)
 			pci_gate_freeze(gate);
 		if (gate && !pci_gate_drained(gate))
@@ -78,20 +79,23 @@ static bool begin_drain(struct pci_episode *ep)
 }
 
 /*
- * Until nobody is inside of any function.  Without a limit: with somebody inside
- * no device is touched.  The watchdog tells who does not come out.
+ * Until nobody is inside.  Without a limit: with somebody inside no device is
+ * touched.  The watchdog tells who does not come out.
+ * @all: also of functions whose driver is to be unbound, if it is not yet; its
+ *	remove() may be what ends a hold
  */
-void pci_recovery_drain(struct pci_episode *ep)
+void pci_recovery_drain(struct pci_episode *ep, bool all)
 {
 	struct pci_gate *gate;
 	struct pci_pe_fn *fn;
 	ktime_t begin;
 
-	if (!begin_drain(ep))
+	if (!begin_drain(ep, all))
 		return;
 	begin = pci_step_begin(ep, NULL, PCI_STEP_DRAIN);
 	for_each_fn(ep, fn) {
-		gate = pci_gate_find(fn->pdev);
+		gate = all || fn->plan == PCI_FN_KEEP ?
+		       pci_gate_find(fn->pdev) : NULL;
 		if (gate)
 			pci_gate_drain_end(gate, MAX_SCHEDULE_TIMEOUT);
 		pci_gate_put(gate);

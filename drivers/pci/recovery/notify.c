@@ -84,6 +84,14 @@ static void notice(struct pci_episode *ep, enum pci_notice_kind kind,
 		ep->pe->ops->notice(ep->pe, &notice);
 }
 
+/* Somebody else has it, as vfio-pci has for user space.  Under the device lock. */
+static bool managed(struct pci_dev *pdev)
+{
+	struct pci_driver *driver = to_pci_driver(pdev->dev.driver);
+
+	return driver && driver->driver_managed_dma;
+}
+
 /* The driver that an episode deals with; nobody else may bind meanwhile. */
 static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 {
@@ -92,22 +100,23 @@ static int survey_fn(struct pci_episode *ep, struct pci_pe_fn *fn)
 	ret = pci_fn_lock(ep, fn);
 	if (ret)
 		return ret;
-	pci_fn_pin(fn);
 	/* A bridge does DMA for others only, and its driver knows of errors. */
-	if (fn->driver && fn->driver->driver_managed_dma &&
-	    !pci_is_bridge(fn->pdev))
+	if (managed(fn->pdev) && !pci_is_bridge(fn->pdev)) {
 		ret = -EBUSY;
-	else
-		pci_fn_bar(fn, true);
+		goto unlock;
+	}
+	pci_fn_pin(fn);
+	pci_fn_bar(fn, true);
 
 	fn->unbound = fn->unbound && !fn->driver;
-	if (pci_pe_state(fn->pe) == PCI_PE_FAILED)
+	if (pci_pe_state(fn->pe) == PCI_PE_FAILED || fn->given_up)
 		fn->dirty = true;
 	if (fn->driver && aware(fn) && !ep->retry && !pci_gate_lost(fn->pdev) &&
-	    pci_pe_state(fn->pe) != PCI_PE_FAILED)
+	    pci_pe_state(fn->pe) != PCI_PE_FAILED && !fn->given_up)
 		fn->plan = PCI_FN_KEEP;
 	else
 		fn->plan = pci_fn_fallback(fn);
+unlock:
 	pci_fn_unlock(ep, fn);
 	return ret;
 }
@@ -257,20 +266,23 @@ static enum pci_recovery_verdict call_driver(struct pci_episode *ep,
 	return pci_vote_verdict(callback, vote);
 }
 
-/* What the platform knows of a function is there as long as that. */
+/*
+ * A driver that is not asked.  What the platform knows of the function, and what we
+ * know of the driver, is there as long as the function is locked.
+ */
 static void skip(struct pci_episode *ep, struct pci_pe_fn *fn,
 		 enum pci_step callback)
 {
-	if (!ep->pe->ops->notice)
+	struct pci_driver *driver;
+
+	if (!ep->pe->ops->notice || fn->plan == PCI_FN_LEFT ||
+	    pci_fn_lock(ep, fn))
 		return;
-	pci_watch_wait(ep, fn);
-	pci_window_enter(ep);
-	pci_watch_end(ep);
-	if (pci_dev_is_added(fn->pdev))
-		notice(ep, handlers(fn) && !fn->unbound ? PCI_NOTICE_VOTE :
-							  PCI_NOTICE_SKIP,
-		       fn, callback, PCI_ERS_RESULT_NONE);
-	pci_window_leave(ep);
+	driver = to_pci_driver(fn->pdev->dev.driver);
+	notice(ep, driver && driver == fn->driver && driver->err_handler ?
+		       PCI_NOTICE_VOTE : PCI_NOTICE_SKIP,
+	       fn, callback, PCI_ERS_RESULT_NONE);
+	pci_fn_unlock(ep, fn);
 }
 
 static enum pci_recovery_verdict notify_fn(struct pci_episode *ep,
@@ -373,6 +385,7 @@ bool pci_recovery_tell_failed(struct pci_episode *ep)
 			pci_watch_end(ep);
 		}
 		failed = true;
+		fn->given_up = true;
 		pci_dev_set_io_state(fn->pdev, pci_channel_io_perm_failure);
 		pci_gate_publish(fn->pdev, pci_channel_io_perm_failure);
 		if (!fn->driver || fn->unbound || pci_fn_lock(ep, fn))

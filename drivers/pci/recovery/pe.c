@@ -233,7 +233,7 @@ void pci_recovery_add(struct pci_dev *pdev)
 	kref_init(&fn->ref);
 	fn->pe = pe;
 	fn->pdev = pci_dev_get(pdev);
-	fn->serial = pci_get_dsn(pdev);
+	pci_fn_identify(pdev, &fn->id);
 	INIT_RCU_WORK(&fn->release, fn_release);
 
 	spin_lock_irq(&pe->lock);
@@ -310,6 +310,8 @@ static int pe_notify(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_BIND_DRIVER:
 		fn = pci_fn_find(pdev);
 		if (fn) {
+			/* It was not told anything yet. */
+			fn->given_up = false;
 			pci_stash_take(fn);
 			pci_fn_put(fn);
 		}

@@ -23,6 +23,7 @@ enum {
 	PE_REQUESTED,	/* an operator asked for an episode */
 	PE_RELEASE,	/* the function is leaving: take its driver off it */
 	PE_ABSORBED,	/* an episode of a PE above deals, or dealt, with it */
+	PE_THAWED,	/* somebody else may have thawed it */
 	PE_EXPELLED,	/* the notify window closed while it was inside */
 };
 
@@ -61,6 +62,20 @@ enum pci_fn_plan {
 };
 
 /**
+ * struct pci_fn_id - which device it is, as config space says
+ * @device: vendor and device id
+ * @class: class code and revision
+ * @subsystem: subsystem ids; of a bridge, something else
+ * @serial: device serial number, or 0
+ */
+struct pci_fn_id {
+	u32 device;
+	u32 class;
+	u32 subsystem;
+	u64 serial;
+};
+
+/**
  * struct pci_pe_fn - a PCI function in a PE
  * @ref: one for being in @pe, one for each episode that deals with it
  * @pe: never changes
@@ -70,7 +85,7 @@ enum pci_fn_plan {
  * @release: drops the reference of the PE after a grace period
  * @stash: config space as it was before any driver touched it; written once,
  *	before the first driver binds, or by the worker if none ever did
- * @serial: device serial number, or 0; never changes
+ * @id: what it was when it was added
  * @left: the function is not in @pe any more
  * @step: in pci_episode.fns; this and all below is the worker's
  * @driver: bound when the episode began, or NULL
@@ -78,10 +93,11 @@ enum pci_fn_plan {
  * @pinned: a reference to the module of @driver is held
  * @unbound: an episode took the driver off the function and did not bind it
  * @barred: the episode keeps drivers from binding
- * @dirty: an episode that did not end as it should has reset it, or its driver
+ * @dirty: an episode that did not end as it should has reset it, or a driver
  *	was told that it is over: it needs a reset
  * @refused: in the hands of somebody else, so that no uevent is about it
  * @announced: user space was told of the beginning, and not of the end
+ * @given_up: its driver was told that it is over, and expects no callback
  * @plan: see enum pci_fn_plan
  * @verdict: what it last voted
  */
@@ -93,7 +109,7 @@ struct pci_pe_fn {
 	struct hlist_node hash;
 	struct rcu_work release;
 	struct pci_saved_state *stash;
-	u64 serial;
+	struct pci_fn_id id;
 	bool left;
 
 	struct list_head step;
@@ -105,6 +121,7 @@ struct pci_pe_fn {
 	bool dirty;
 	bool refused;
 	bool announced;
+	bool given_up;
 	enum pci_fn_plan plan;
 	enum pci_recovery_verdict verdict;
 };
@@ -211,6 +228,7 @@ void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel);
 void pci_pe_publish_error(struct pci_pe *root);
 void pci_pe_withdraw(struct pci_pe *root);
 bool pci_pe_reported(struct pci_pe *root);
+void pci_tree_reports(struct pci_pe *root);
 void pci_tree_claim(struct pci_pe *root);
 void pci_tree_wait(struct pci_episode *ep);
 void pci_tree_release(struct pci_pe *root);
@@ -296,6 +314,7 @@ void pci_fn_changed(struct pci_pe_fn *fn);
 
 /* stash.c: config space as it was before any driver */
 void pci_stash_take(struct pci_pe_fn *fn);
+void pci_fn_identify(struct pci_dev *pdev, struct pci_fn_id *id);
 int pci_stash_check(struct pci_pe_fn *fn);
 int pci_stash_restore(struct pci_pe_fn *fn);
 void pci_running_restore(struct pci_pe_fn *fn);

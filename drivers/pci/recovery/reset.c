@@ -31,7 +31,7 @@ int pci_recovery_reset_pe(struct pci_episode *ep)
 	struct pci_pe *pe;
 	int ret;
 
-	pci_recovery_drain(ep);
+	pci_recovery_drain(ep, true);
 	ret = pci_recovery_locked(ep, deep ? PCI_STEP_DEEP_RESET :
 					     PCI_STEP_RESET, reset_op);
 	if (ret)
@@ -141,13 +141,26 @@ static void rung_reached(struct pci_episode *ep)
 	}
 }
 
+/* Has a driver begun to use its device, in slot_reset? */
+static bool begun(struct pci_episode *ep)
+{
+	struct pci_pe_fn *fn;
+
+	for_each_fn(ep, fn) {
+		if (fn->plan == PCI_FN_KEEP && fn->verdict == PCI_GO_ON)
+			return true;
+	}
+	return false;
+}
+
 /*
- * Frozen again after slot_reset.  The drivers may be in the middle of what that
+ * Another reset after slot_reset.  The drivers may be in the middle of what that
  * began, in other threads, and take one slot_reset for each error_detected.
  */
 static enum pci_recovery_verdict tell_again(struct pci_episode *ep)
 {
 	ep->repeat = true;
+	pci_pe_publish(ep->pe, pci_channel_io_frozen);
 	if (pci_recovery_notify(ep, PCI_STEP_ERROR_DETECTED) == PCI_STOP)
 		return PCI_STOP;
 	return PCI_RESET;
@@ -185,9 +198,12 @@ static enum pci_recovery_verdict reset_round(struct pci_episode *ep)
 	if (pci_recovery_refrozen(ep))
 		return tell_again(ep);
 	if (verdict == PCI_GO_ON && restore(ep, true))
-		return PCI_RESET;
+		verdict = PCI_RESET;
 	if (verdict == PCI_GO_ON)
 		verdict = pci_recovery_bind(ep);
+	/* Those who asked for it themselves expect no more than that. */
+	if (verdict == PCI_RESET && begun(ep))
+		return tell_again(ep);
 	return verdict;
 }
 
@@ -202,7 +218,7 @@ enum pci_recovery_verdict pci_recovery_reset(struct pci_episode *ep)
 
 	/* Drivers that were told it is over do not expect slot_reset. */
 	for_each_fn(ep, fn) {
-		if (ep->retry && fn->driver)
+		if (ep->retry && fn->driver && fn->plan != PCI_FN_LEFT)
 			fn->plan = pci_fn_fallback(fn);
 	}
 	while (verdict == PCI_RESET && ep->resets++ < PCI_RECOVERY_RESETS)

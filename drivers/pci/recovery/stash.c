@@ -42,39 +42,53 @@ static struct pci_saved_state *stash_of(struct pci_pe_fn *fn)
 }
 
 /*
+ * What config space says.  Not what the pci_dev does: quirks correct that, and on
+ * some platforms it comes from elsewhere.
+ */
+void pci_fn_identify(struct pci_dev *pdev, struct pci_fn_id *id)
+{
+	pci_read_config_dword(pdev, PCI_VENDOR_ID, &id->device);
+	pci_read_config_dword(pdev, PCI_CLASS_REVISION, &id->class);
+	pci_read_config_dword(pdev, PCI_SUBSYSTEM_VENDOR_ID, &id->subsystem);
+	id->serial = pci_get_dsn(pdev);
+}
+
+static bool same(struct pci_dev *pdev, const struct pci_fn_id *id,
+		 const struct pci_fn_id *old)
+{
+	if (old->serial && id->serial != old->serial)
+		return false;
+	/*
+	 * The ids of a VF are those of its PF, config space does not say them.  Of
+	 * what had an error when it was added nobody knows them.
+	 */
+	if (pdev->is_virtfn || PCI_POSSIBLE_ERROR(old->device))
+		return true;
+	/* Not the revision, which may change with firmware. */
+	return id->device == old->device && id->class >> 8 == old->class >> 8 &&
+	       (id->subsystem == old->subsystem ||
+		pdev->hdr_type != PCI_HEADER_TYPE_NORMAL);
+}
+
+/*
  * Is this the device that failed?  -ENODEV if it is another one, which is left
  * to hotplug; -EIO if nothing answers, or not any more.
  */
 int pci_stash_check(struct pci_pe_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
-	u32 id, class, subsys;
-	u64 serial = 0;
+	struct pci_fn_id id;
 
-	pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
-	/* The ids of a VF are those of its PF, config space does not say them. */
-	if (!pdev->is_virtfn) {
-		if (PCI_POSSIBLE_ERROR(id))
-			return -EIO;
-		pci_read_config_dword(pdev, PCI_CLASS_REVISION, &class);
-		pci_read_config_dword(pdev, PCI_SUBSYSTEM_VENDOR_ID, &subsys);
-		if (id != (pdev->vendor | pdev->device << 16) ||
-		    class >> 8 != pdev->class)
-			goto other;
-		if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
-		    subsys != (pdev->subsystem_vendor |
-			       pdev->subsystem_device << 16))
-			goto other;
-	}
-	serial = pci_get_dsn(pdev);
-	if (!fn->serial || serial == fn->serial)
+	pci_fn_identify(pdev, &id);
+	if (!pdev->is_virtfn && PCI_POSSIBLE_ERROR(id.device))
+		return -EIO;
+	if (same(pdev, &id, &fn->id))
 		return 0;
-other:
 	/* Or it failed again while it was looked at: there is no telling. */
 	if (fn->pe->ops->state(fn->pe) != PCI_PE_HW_NORMAL)
 		return -EIO;
 	/* A VF does not answer before its PF is restored. */
-	if (pdev->is_virtfn && !serial)
+	if (pdev->is_virtfn && !id.serial)
 		return 0;
 	pci_err(pdev, "another device is there after the reset\n");
 	return -ENODEV;

@@ -17,11 +17,26 @@
 /* Which episode begins, and which PEs it is about.  Outside of pci_pe.lock. */
 DEFINE_SPINLOCK(pci_tree_lock);
 
+/* @pe and those below it are dealt with by the episode of @root. */
+static void claim(struct pci_pe *pe, struct pci_pe *root)
+{
+	struct pci_pe *top = pe;
+
+	lockdep_assert_held(&pci_tree_lock);
+
+	guard(rcu)();
+	for_each_pe(pe, top) {
+		set_bit(PE_ABSORBED, &pe->flags);
+		WRITE_ONCE(pe->above, root);
+	}
+}
+
 /**
  * pci_pe_set_parent - put a PE below another
- * @pe: the PE; neither it nor one below it has functions, and no episode of it
- *	or of one above, old or new, runs
+ * @pe: the PE; pci_pe_unused() says that it may
  * @parent: the PE above, or NULL
+ *
+ * An episode that runs above has it from here on.
  *
  * Context: Process context; sleeps for a grace period if @pe had a parent.
  */
@@ -39,8 +54,13 @@ void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent)
 	}
 	guard(spinlock_irq)(&pci_tree_lock);
 	WRITE_ONCE(pe->parent, parent);
-	if (parent)
-		list_add_tail_rcu(&pe->sibling, &parent->children);
+	if (!parent)
+		return;
+	list_add_tail_rcu(&pe->sibling, &parent->children);
+	if (parent->above)
+		claim(pe, parent->above);
+	else if (parent->running)
+		claim(pe, parent);
 }
 EXPORT_SYMBOL_GPL(pci_pe_set_parent);
 
@@ -154,6 +174,23 @@ void pci_pe_publish_error(struct pci_pe *root)
 	pci_pe_publish(root, pci_channel_io_frozen);
 }
 
+/* What was published may be the contrary of what was reported in between. */
+static void reports(struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	lockdep_assert_held(&pci_tree_lock);
+
+	for_each_pe(pe, root) {
+		if (test_bit(PE_REPORTED, &pe->flags))
+			pci_pe_publish_error(pe);
+	}
+	for (pe = root->parent; pe; pe = pe->parent) {
+		if (test_bit(PE_REPORTED, &pe->flags))
+			pci_pe_publish_error(root);
+	}
+}
+
 /*
  * There is no error: take back what pci_recovery_report() published.  Not of a
  * PE that is in an episode of its own, or one above.
@@ -171,15 +208,20 @@ void pci_pe_withdraw(struct pci_pe *root)
 		publish_one(pe, pci_channel_io_normal);
 		pe_change(pe, PCI_PE_FROZEN, PCI_PE_LIVE);
 	}
-	/* Another report may have published the contrary in between. */
-	for_each_pe(pe, root) {
-		if (test_bit(PE_REPORTED, &pe->flags))
-			pci_pe_publish_error(pe);
-	}
-	for (pe = root->parent; pe; pe = pe->parent) {
-		if (test_bit(PE_REPORTED, &pe->flags))
-			pci_pe_publish_error(root);
-	}
+	reports(root);
+}
+
+/*
+ * @root is live again, unless an error was reported meanwhile, of which an episode
+ * above may have begun.
+ */
+void pci_tree_reports(struct pci_pe *root)
+{
+	guard(spinlock_irq)(&pci_tree_lock);
+	guard(rcu)();
+	reports(root);
+	if (root->above)
+		pci_pe_publish_error(root);
 }
 
 /* Is there a report that is not taken up? */
@@ -206,12 +248,8 @@ void pci_tree_claim(struct pci_pe *root)
 	lockdep_assert_held(&pci_tree_lock);
 
 	guard(rcu)();
-	for_each_pe(pe, root) {
-		if (pe == root)
-			continue;
-		set_bit(PE_ABSORBED, &pe->flags);
-		WRITE_ONCE(pe->above, root);
-	}
+	list_for_each_entry_rcu(pe, &root->children, sibling)
+		claim(pe, root);
 }
 
 static struct pci_pe *busy_below(struct pci_pe *root)

@@ -11,8 +11,8 @@
  *	closed -> (somebody waits) -> lock -> open -> (nobody inside) -> unlock
  *
  * After window_ms nobody may enter any more, until hotplug had its chance.  Those
- * who are still inside after OVERSTAY times as long are expelled: the lock is
- * dropped, but pci_stop_dev() still waits for the member's device lock, and the
+ * who are still inside after OVERSTAY times as long, or callback_ms if that is
+ * less, are expelled: the lock is dropped, but pci_stop_dev() still waits for the member's device lock, and the
  * member checks again whether its device is there when it next enters.
  */
 
@@ -24,7 +24,7 @@
 #include "recovery.h"
 
 /* A callback takes milliseconds, or it waits for something. */
-#define OVERSTAY 10
+#define OVERSTAY	10
 
 static void window_work(struct work_struct *work);
 
@@ -65,17 +65,24 @@ int __init pci_window_init(void)
 	return window_wq ? 0 : -ENOMEM;
 }
 
-/* Is it less than @times the limit since it was opened? */
-static bool window_within(unsigned int times)
+static bool window_within(unsigned long limit)
 {
-	unsigned long limit = msecs_to_jiffies(pci_recovery_window_ms) + 1;
-
-	return time_before(jiffies, window.opened + times * limit);
+	return time_before(jiffies, window.opened + limit + 1);
 }
 
 static bool window_takes(void)
 {
-	return window.open && window_within(1);
+	return window.open &&
+	       window_within(msecs_to_jiffies(pci_recovery_window_ms));
+}
+
+/* Nor is a member left inside that is past its deadline. */
+static bool window_patient(void)
+{
+	unsigned long limit = msecs_to_jiffies(pci_recovery_window_ms);
+
+	return window_within(min(OVERSTAY * limit,
+				 msecs_to_jiffies(pci_recovery_callback_ms)));
 }
 
 static void window_expel(void)
@@ -93,7 +100,7 @@ static void window_expel(void)
 static bool window_try_close(void)
 {
 	guard(spinlock)(&window.lock);
-	if (!window_within(OVERSTAY))
+	if (!window_patient())
 		window_expel();
 	if (!list_empty(&window.inside) || (window.waiting && window_takes()))
 		return false;

@@ -30,13 +30,14 @@
 	EM(PCI_STEP_STALL,		"stall")			\
 	EMe(PCI_STEP_RESCUE,		"rescue")
 
+/* Of a type that TRACE_DEFINE_ENUM() does not take; trace.c checks the numbers. */
 #define PCI_RECOVERY_VOTES						\
-	EM(PCI_ERS_RESULT_NONE,		"NONE")				\
-	EM(PCI_ERS_RESULT_CAN_RECOVER,	"CAN_RECOVER")			\
-	EM(PCI_ERS_RESULT_NEED_RESET,	"NEED_RESET")			\
-	EM(PCI_ERS_RESULT_DISCONNECT,	"DISCONNECT")			\
-	EM(PCI_ERS_RESULT_RECOVERED,	"RECOVERED")			\
-	EMe(PCI_ERS_RESULT_NO_AER_DRIVER, "NO_AER_DRIVER")
+	{ 1, "NONE" },							\
+	{ 2, "CAN_RECOVER" },						\
+	{ 3, "NEED_RESET" },						\
+	{ 4, "DISCONNECT" },						\
+	{ 5, "RECOVERED" },						\
+	{ 6, "NO_AER_DRIVER" }
 
 #define PCI_RECOVERY_OUTCOMES						\
 	EM(PCI_RECOVERY_NONE,		"none")				\
@@ -67,8 +68,8 @@ PCI_RECOVERY_RUNGS
 
 #undef EM
 #undef EMe
-#define EM(a, b)	{ (__force u32)(a), b },
-#define EMe(a, b)	{ (__force u32)(a), b }
+#define EM(a, b)	{ a, b },
+#define EMe(a, b)	{ a, b }
 
 /*
  * One per episode, when the PE's worker takes it up.  cause is "error",

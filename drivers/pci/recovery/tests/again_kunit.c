@@ -213,6 +213,47 @@ static void again_and_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_RESUME]), 0);
 }
 
+/* Nor without an error of its own, because of another function. */
+static void again_for_another(struct kunit *test)
+{
+	static const u16 drivers[] = { FAKE_AWARE, FAKE_UNAWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, drivers);
+
+	atomic_set(&fpe->fn[1].fail_probes, 1);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_DEEP);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_ERROR_DETECTED]), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_SLOT_RESET]), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_RESUME]), 1);
+}
+
+/* One that was told that it is over begins anew with the next error of the others. */
+static void again_after_failure(struct kunit *test)
+{
+	static const u16 drivers[] = { FAKE_AWARE, FAKE_AWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, drivers);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_DISCONNECT;
+	fpe->fn[1].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_FAILED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_PERM_FAILURE]), 1);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_CAN_RECOVER;
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_RECOVERED);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_REBIND);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_ERROR_DETECTED]), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_MMIO_ENABLED]), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_REMOVE]), 1);
+
+	/* Its driver is another one, as it were, and is asked again. */
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_THAW);
+	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_ERROR_DETECTED]), 2);
+}
+
 static struct kunit_case again_cases[] = {
 	KUNIT_CASE(again_before_slot_reset),
 	KUNIT_CASE(again_in_slot_reset),
@@ -221,6 +262,8 @@ static struct kunit_case again_cases[] = {
 	KUNIT_CASE(again_in_resume),
 	KUNIT_CASE(again_is_over),
 	KUNIT_CASE(again_and_again),
+	KUNIT_CASE(again_for_another),
+	KUNIT_CASE(again_after_failure),
 	{}
 };
 

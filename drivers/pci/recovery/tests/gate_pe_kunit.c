@@ -15,6 +15,7 @@ static struct pci_gate *gate;
 static enum pci_gate_state seen[FAKE_NR_CALLS];
 static bool drained[FAKE_NR_CALLS];
 static bool drained_in_reset;
+static bool drained_in_thaw;
 
 static void look(struct fake_fn *fn, enum fake_call call)
 {
@@ -22,10 +23,32 @@ static void look(struct fake_fn *fn, enum fake_call call)
 	drained[call] = pci_gate_drained(gate);
 }
 
-static void look_in_reset(struct fake_pe *fpe, enum fake_op op)
+/* The worker waits in its first step until the reporter has seen what he did. */
+static DECLARE_COMPLETION(looked);
+
+static void look_in_op(struct fake_pe *fpe, enum fake_op op)
 {
+	if (op == FAKE_FREEZE)
+		wait_for_completion_timeout(&looked, SUITE_JIFFIES);
 	if (op == FAKE_RESET || op == FAKE_DEEP_RESET)
 		drained_in_reset = pci_gate_drained(gate);
+	if (op == FAKE_THAW_MMIO)
+		drained_in_thaw = pci_gate_drained(gate);
+}
+
+/* What a report has done to the gate when it returns, with interrupts off. */
+static enum pci_gate_state state_after_report(struct fake_pe *fpe)
+{
+	enum pci_gate_state state;
+
+	WRITE_ONCE(fpe->hook, look_in_op);
+	reinit_completion(&looked);
+	scoped_guard(irqsave) {
+		fake_error(fpe);
+		state = pci_gate_state(gate);
+	}
+	complete_all(&looked);
+	return state;
 }
 
 static struct fake_pe *a_pe(struct kunit *test, u16 driver)
@@ -36,8 +59,10 @@ static struct fake_pe *a_pe(struct kunit *test, u16 driver)
 	memset(seen, 0xff, sizeof(seen));
 	memset(drained, 0, sizeof(drained));
 	drained_in_reset = false;
+	drained_in_thaw = false;
+	complete_all(&looked);
 	WRITE_ONCE(fpe->fn[0].hook, look);
-	WRITE_ONCE(fpe->hook, look_in_reset);
+	WRITE_ONCE(fpe->hook, look_in_op);
 	return fpe;
 }
 
@@ -46,10 +71,7 @@ static void pe_reset(struct kunit *test)
 {
 	struct fake_pe *fpe = a_pe(test, FAKE_AWARE);
 
-	scoped_guard(irqsave) {
-		fake_error(fpe);
-		KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_FROZEN);
-	}
+	KUNIT_EXPECT_EQ(test, state_after_report(fpe), PCI_GATE_FROZEN);
 	suite_wait(test, fpe, 1);
 	KUNIT_EXPECT_EQ(test, seen[FAKE_ERROR_DETECTED], PCI_GATE_FROZEN);
 	KUNIT_EXPECT_TRUE(test, drained_in_reset);
@@ -71,6 +93,21 @@ static void pe_thaw(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen[FAKE_MMIO_ENABLED], PCI_GATE_FROZEN);
 	KUNIT_EXPECT_TRUE(test, drained[FAKE_MMIO_ENABLED]);
 	KUNIT_EXPECT_EQ(test, seen[FAKE_RESUME], PCI_GATE_LIVE);
+}
+
+/* So it is if that is for another's remove(), or to read the error's log. */
+static void pe_revive(struct kunit *test)
+{
+	static const u16 drivers[] = { FAKE_AWARE, FAKE_UNAWARE };
+	struct fake_pe *fpe = suite_pe_below(test, NULL, 2, drivers);
+
+	gate = suite_gate(test, &fpe->fn[0]);
+	drained_in_thaw = false;
+	complete_all(&looked);
+	WRITE_ONCE(fpe->hook, look_in_op);
+	suite_error(test, fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.rung, PCI_RUNG_REBIND);
+	KUNIT_EXPECT_TRUE(test, drained_in_thaw);
 }
 
 /* All the steps: with a gate one more, once. */
@@ -166,7 +203,7 @@ static void pe_made_late(struct kunit *test)
 	fpe = suite_pe(test, FAKE_AWARE);
 	fpe->fn[0].vote[FAKE_SLOT_RESET] = PCI_ERS_RESULT_NEED_RESET;
 	WRITE_ONCE(fpe->fn[0].hook, make_late);
-	WRITE_ONCE(fpe->hook, look_in_reset);
+	WRITE_ONCE(fpe->hook, look_in_op);
 	suite_error(test, fpe);
 	KUNIT_EXPECT_EQ(test, seen[FAKE_PROBE], PCI_GATE_LIVE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_DEEP_RESET]), 1);
@@ -178,10 +215,9 @@ static void pe_gone(struct kunit *test)
 {
 	struct fake_pe *fpe = a_pe(test, FAKE_AWARE);
 
-	scoped_guard(irqsave) {
+	scoped_guard(irqsave)
 		fake_gone(fpe);
-		KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_DEAD);
-	}
+	KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_DEAD);
 	fake_release(fpe);
 	KUNIT_EXPECT_EQ(test, seen[FAKE_REMOVE], PCI_GATE_DEAD);
 	KUNIT_EXPECT_NULL(test, pci_gate_find(fpe->fn[0].pdev));
@@ -208,10 +244,7 @@ static void pe_below(struct kunit *test)
 
 	gate = suite_gate(test, &child->fn[0]);
 	WRITE_ONCE(child->fn[0].hook, look);
-	scoped_guard(irqsave) {
-		fake_error(parent);
-		KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_FROZEN);
-	}
+	KUNIT_EXPECT_EQ(test, state_after_report(parent), PCI_GATE_FROZEN);
 	suite_wait(test, parent, 1);
 	KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_LIVE);
 	KUNIT_EXPECT_EQ(test, seen[FAKE_RESUME], PCI_GATE_LIVE);
@@ -224,10 +257,10 @@ static void pe_withdrawn(struct kunit *test)
 	struct fake_pe *fpe = a_pe(test, FAKE_AWARE);
 
 	fake_fail(fpe, FAKE_FREEZE, 0, 1, -ESTALE);
-	scoped_guard(irqsave) {
-		pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
-		KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_FROZEN);
-	}
+	reinit_completion(&looked);
+	pci_recovery_report(&fpe->pe, PCI_REPORT_ERROR);
+	KUNIT_EXPECT_EQ(test, pci_gate_state(gate), PCI_GATE_FROZEN);
+	complete_all(&looked);
 	suite_wait(test, fpe, 1);
 	fake_idle(fpe);
 	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_STALE);
@@ -400,6 +433,7 @@ static void pe_use(struct kunit *test)
 static struct kunit_case gate_pe_cases[] = {
 	KUNIT_CASE(pe_reset),
 	KUNIT_CASE(pe_thaw),
+	KUNIT_CASE(pe_revive),
 	KUNIT_CASE(pe_steps),
 	KUNIT_CASE(pe_by_hand),
 	KUNIT_CASE(pe_failed),

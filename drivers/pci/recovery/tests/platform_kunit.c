@@ -344,9 +344,11 @@ static void platform_thawed(struct kunit *test)
 	fpe->refuse = true;
 	suite_error(test, fpe);
 	pci_recovery_thawed(&fpe->pe);
+	fake_idle(fpe);
 	KUNIT_EXPECT_EQ(test, pci_pe_state(&fpe->pe), PCI_PE_FROZEN);
 	WRITE_ONCE(fpe->hw, PCI_PE_HW_NORMAL);
 	pci_recovery_thawed(&fpe->pe);
+	fake_idle(fpe);
 	KUNIT_EXPECT_EQ(test, pci_pe_state(&fpe->pe), PCI_PE_LIVE);
 	expect_channel(test, fpe->fn[0].pdev, pci_channel_io_normal);
 }

@@ -159,9 +159,12 @@ static void uevent_child_is_managed(struct kunit *test)
 	/* A failure is not theirs either. */
 	ours->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_DISCONNECT;
 	suite_error(test, parent);
-	drv->driver_managed_dma = false;
 	expect_events(test, &other->fn[0], "");
 	expect_channel(test, ours->fn[0].pdev, pci_channel_io_perm_failure);
+	/* Nor is what an operator asks for. */
+	KUNIT_EXPECT_EQ(test, pci_recovery_run(&parent->pe), 0);
+	drv->driver_managed_dma = false;
+	KUNIT_EXPECT_EQ(test, atomic_read(&ours->fn[0].called[FAKE_REMOVE]), 1);
 	KUNIT_EXPECT_NE(test, (__force u32)pdev->error_state,
 			(__force u32)pci_channel_io_perm_failure);
 	KUNIT_EXPECT_EQ(test, atomic_read(&other->fn[0].called[FAKE_REMOVE]), 0);
