@@ -69,6 +69,8 @@ enum pci_gate_state {
  * @stops: actions before the drain
  * @actions: actions after it
  * @work: runs cancel callbacks; in the end, frees the gate
+ * @alive: the driver's health check, or NULL; set once, under @lock
+ * @alive_data: for @alive
  * @pdev: the device; referenced
  * @kref: one for the device's driver, one for each who called pci_gate_get()
  * @hash: to find it by @pdev; RCU
@@ -90,6 +92,8 @@ struct pci_gate {
 	struct hlist_head stops;
 	struct hlist_head actions;
 	struct work_struct work;
+	bool (*alive)(void *data);
+	void *alive_data;
 	struct pci_dev *pdev;
 	struct kref kref;
 	struct hlist_node hash;

@@ -247,6 +247,12 @@ struct pci_notice {
  *	what the platform has marked.  Called without @lock.  Optional.
  * @max_freezes: the platform's own limit of errors an hour, for PEs for which
  *	no other was set; optional
+ * @check: a load from @pdev, which is in @pe, gave all-ones: is it isolated?
+ *	Returns -EAGAIN if loads do not get through, -ENODEV if @pdev is gone, and
+ *	0 if neither, or if that cannot be told at once.  What is an error it
+ *	reports, of the PE that is isolated, before it returns.  Called in any
+ *	context but NMI, inside an RCU read-side section, without @lock: must not
+ *	sleep.  Optional
  */
 struct pci_pe_ops {
 	const char *name;
@@ -266,6 +272,7 @@ struct pci_pe_ops {
 	void (*notice)(struct pci_pe *pe, const struct pci_notice *notice);
 	void (*withdraw)(struct pci_pe *pe);
 	const u32 *max_freezes;
+	int (*check)(struct pci_pe *pe, struct pci_dev *pdev);
 };
 
 /**
@@ -313,6 +320,8 @@ struct pci_recovery_watch {
  *	count of errors
  * @state: enum pci_pe_state
  * @flags: what was reported and is not taken up yet (PE_* in recovery.h)
+ * @doubt: who said last that it is dead while the platform did not
+ * @checked: in jiffies, when the platform last said that it is not isolated
  * @work: runs the episodes, one after the other
  * @running: an episode is running
  * @episodes: number of episodes that ended
@@ -340,6 +349,8 @@ struct pci_pe {
 	spinlock_t lock; /* see above */
 	atomic_t state;
 	unsigned long flags;
+	const char *doubt;
+	unsigned long checked;
 	struct work_struct work;
 	bool running;
 	u32 episodes;
@@ -356,15 +367,20 @@ struct pci_pe {
 };
 
 /**
- * enum pci_report - how sure a platform is of an error
+ * enum pci_report - who knows of an error, and how sure that is
  * @PCI_REPORT_ERROR: the PE is frozen; publish it at once
  * @PCI_REPORT_UNSURE: it may be; @freeze of struct pci_pe_ops will tell
  * @PCI_REPORT_PERMANENT: the PE is frozen and recovery is of no use
+ * @PCI_REPORT_HEALTH: the platform knows of nothing, but a driver's health check
+ *	failed; as an error
+ * @PCI_REPORT_DRIVER: nor does it, but a driver asks for recovery; as an error
  */
 enum pci_report {
 	PCI_REPORT_ERROR,
 	PCI_REPORT_UNSURE,
 	PCI_REPORT_PERMANENT,
+	PCI_REPORT_HEALTH,
+	PCI_REPORT_DRIVER,
 };
 
 /**

@@ -286,10 +286,10 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 	return PCI_RECOVERY_FAILED;
 }
 
-/* A PE that turns out to be well was never frozen. */
+/* A PE that turns out to be well was never frozen.  If nobody says otherwise. */
 static enum pci_recovery_outcome leave(struct pci_episode *ep)
 {
-	if (ep->outcome != PCI_RECOVERY_GONE &&
+	if (!ep->doubted && ep->outcome != PCI_RECOVERY_GONE &&
 	    ep->outcome != PCI_RECOVERY_ABSORBED &&
 	    ep->pe->ops->state(ep->pe) == PCI_PE_HW_NORMAL) {
 		pci_pe_withdraw(ep->pe);

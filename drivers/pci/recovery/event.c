@@ -30,7 +30,7 @@ static atomic_t last_id = ATOMIC_INIT(0);
 /**
  * pci_recovery_report - an error froze a PE
  * @pe: the PE
- * @report: what the platform knows of it
+ * @report: what is known of it
  *
  * Publishes that the PE is frozen and leaves the rest to its worker.
  *
@@ -46,6 +46,11 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 		return false;
 	if (report == PCI_REPORT_PERMANENT)
 		set_bit(PE_PERMANENT, &pe->flags);
+	if (report == PCI_REPORT_HEALTH || report == PCI_REPORT_DRIVER) {
+		WRITE_ONCE(pe->doubt, report == PCI_REPORT_HEALTH ? "health" :
+								    "driver");
+		set_bit(PE_DOUBTED, &pe->flags);
+	}
 	set_bit(PE_REPORTED, &pe->flags);
 	/* Before the state: resume() looks at them in the other order. */
 	smp_mb__after_atomic();
@@ -191,17 +196,19 @@ EXPORT_SYMBOL_GPL(pci_recovery_run);
 
 /*
  * Is a report that came during the last episode a new error?  Not if the
- * hardware is well, unless the watchdog made it so.
+ * hardware is well, unless the watchdog made it so, or a driver says since the
+ * last reset that it is not.
  */
 static bool again(struct pci_pe *pe)
 {
 	bool rescued = test_and_clear_bit(PE_RESCUED, &pe->flags);
 	bool reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
+	bool doubted = test_bit(PE_DOUBTED, &pe->flags);
 	struct pci_dev *pdev = pci_pe_get_dev(pe); /* after that */
 	bool news = false;
 
 	if ((reported || rescued) && pdev) {
-		news = rescued || test_bit(PE_PERMANENT, &pe->flags) ||
+		news = rescued || doubted || test_bit(PE_PERMANENT, &pe->flags) ||
 		       pe->ops->state(pe) != PCI_PE_HW_NORMAL;
 		if (!news) {
 			pci_pe_withdraw(pe);
@@ -259,6 +266,8 @@ static const char *episode_cause(struct pci_episode *ep)
 		return "permanent";
 	if (ep->requested)
 		return "operator";
+	if (ep->doubted)
+		return READ_ONCE(ep->pe->doubt);
 	return ep->repeat ? "again" : "error";
 }
 
@@ -280,6 +289,9 @@ static bool begin(struct pci_pe *pe, struct pci_episode *ep, bool first,
 	/* As much as the report that it came with. */
 	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags) &&
 			ep->reported;
+	/* It was set before that. */
+	ep->doubted = ep->reported &&
+		      test_and_clear_bit(PE_DOUBTED, &pe->flags);
 	ep->release = test_and_clear_bit(PE_RELEASE, &pe->flags);
 	if (!ep->reported && !ep->requested && !ep->release)
 		return false;
@@ -342,6 +354,9 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 	pdev = pci_pe_get_dev(pe);
 	trace_pci_recovery_begin(ep->id, pdev ? pci_name(pdev) : "n/a",
 				 pe->name, episode_cause(ep));
+	if (ep->doubted)
+		pr_warn("%s: recovery %u: no error of the platform's, cause is %s\n",
+			pe->name, ep->id, READ_ONCE(pe->doubt));
 	pci_dev_put(pdev);
 	pci_tree_wait(ep);
 	gather(ep);
@@ -451,6 +466,8 @@ void pci_recovery_done(struct pci_episode *ep,
 		set_bit(PE_REPORTED, &pe->flags);
 	if (outcome == PCI_RECOVERY_ABSORBED && ep->permanent)
 		set_bit(PE_PERMANENT, &pe->flags);
+	if (outcome == PCI_RECOVERY_ABSORBED && ep->doubted)
+		set_bit(PE_DOUBTED, &pe->flags);
 	pe->outcome = outcome;
 	pe->rung = ep->rung;
 	pe->duration_us = us;

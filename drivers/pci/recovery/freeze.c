@@ -64,8 +64,8 @@ enum pci_recovery_verdict pci_recovery_freeze(struct pci_episode *ep)
 	case -ENODEV:
 		return pci_recovery_stop(ep, PCI_RECOVERY_GONE);
 	case -ESTALE:
-		/* An operator does not ask because of a report. */
-		if (ep->requested)
+		/* Neither asks because of what the platform reported. */
+		if (ep->requested || ep->doubted)
 			break;
 		return pci_recovery_stop(ep, PCI_RECOVERY_STALE);
 	case -EIO:
@@ -143,9 +143,10 @@ bool pci_recovery_refrozen(struct pci_episode *ep)
 {
 	struct pci_pe *pe = ep->pe;
 
-	if (!pci_pe_reported(pe))
+	if (!pci_pe_flagged(pe, PE_REPORTED))
 		return false;
-	if (pe->ops->state(pe) != PCI_PE_HW_NORMAL)
+	if (pci_pe_flagged(pe, PE_DOUBTED) ||
+	    pe->ops->state(pe) != PCI_PE_HW_NORMAL)
 		return true;
 	pci_pe_publish(pe, pci_channel_io_normal);
 	if (pe->ops->state(pe) == PCI_PE_HW_NORMAL)

@@ -126,6 +126,18 @@ static void fn_release(struct work_struct *work)
 	pci_fn_put(container_of(to_rcu_work(work), struct pci_pe_fn, release));
 }
 
+/* The PE of @pdev, or NULL when no platform manages it.  Any context, under RCU. */
+struct pci_pe *pci_pe_find_rcu(struct pci_dev *pdev)
+{
+	struct pci_pe_fn *fn;
+
+	hash_for_each_possible_rcu(fn_hash, fn, hash, (unsigned long)pdev) {
+		if (fn->pdev == pdev)
+			return fn->pe;
+	}
+	return NULL;
+}
+
 /*
  * The function of @pdev with a reference, or NULL when no platform manages it.
  * Any context.

@@ -25,6 +25,7 @@ enum {
 	PE_ABSORBED,	/* an episode of a PE above deals, or dealt, with it */
 	PE_THAWED,	/* somebody else may have thawed it */
 	PE_EXPELLED,	/* the notify window closed while it was inside */
+	PE_DOUBTED,	/* a driver says that it is dead; it needs a reset */
 };
 
 /**
@@ -135,6 +136,7 @@ struct pci_pe_fn {
  * @reported: an error led here
  * @requested: an operator asked for it, so that it is not held against the PE
  * @permanent: the platform says that there is nothing to recover
+ * @doubted: a driver says that the PE is dead, whatever the platform says
  * @release: the functions are leaving, take the drivers off them
  * @retry: the drivers are not asked: they were told that it is over, or gave up
  *	where an operator does not
@@ -155,6 +157,7 @@ struct pci_episode {
 	bool reported;
 	bool requested;
 	bool permanent;
+	bool doubted;
 	bool release;
 	bool retry;
 	bool repeat;
@@ -193,6 +196,7 @@ extern unsigned int pci_recovery_rescue_ms;
 extern unsigned int pci_recovery_window_ms;
 
 /* pe.c: which functions are in which PE */
+struct pci_pe *pci_pe_find_rcu(struct pci_dev *pdev);
 struct pci_pe_fn *pci_fn_find(struct pci_dev *pdev);
 void pci_fn_get(struct pci_pe_fn *fn);
 void pci_fn_put(struct pci_pe_fn *fn);
@@ -227,8 +231,8 @@ bool pci_tree_move(struct pci_pe *root, enum pci_pe_state to);
 void pci_pe_publish(struct pci_pe *root, pci_channel_state_t channel);
 void pci_pe_publish_error(struct pci_pe *root);
 void pci_pe_withdraw(struct pci_pe *root);
-bool pci_pe_reported(struct pci_pe *root);
 void pci_tree_reports(struct pci_pe *root);
+bool pci_pe_flagged(struct pci_pe *root, int flag);
 void pci_tree_claim(struct pci_pe *root);
 void pci_tree_wait(struct pci_episode *ep);
 void pci_tree_release(struct pci_pe *root);

@@ -36,10 +36,15 @@ int pci_recovery_reset_pe(struct pci_episode *ep)
 					     PCI_STEP_RESET, reset_op);
 	if (ret)
 		return ret;
-	/* The reset undoes what the watchdog did to the devices. */
+	/*
+	 * The reset undoes what the watchdog did to the devices, and is what the
+	 * drivers have asked for so far.
+	 */
 	scoped_guard(rcu) {
-		for_each_pe(pe, ep->pe)
+		for_each_pe(pe, ep->pe) {
 			clear_bit(PE_RESCUED, &pe->flags);
+			clear_bit(PE_DOUBTED, &pe->flags);
+		}
 	}
 	pci_pe_publish(ep->pe, pci_channel_io_normal);
 	if (pci_recovery_refrozen(ep))

@@ -224,14 +224,14 @@ void pci_tree_reports(struct pci_pe *root)
 		pci_pe_publish_error(root);
 }
 
-/* Is there a report that is not taken up? */
-bool pci_pe_reported(struct pci_pe *root)
+/* Is this flag, of what is not taken up, set for one of them? */
+bool pci_pe_flagged(struct pci_pe *root, int flag)
 {
 	struct pci_pe *pe;
 
 	guard(rcu)();
 	for_each_pe(pe, root) {
-		if (test_bit(PE_REPORTED, &pe->flags))
+		if (test_bit(flag, &pe->flags))
 			return true;
 	}
 	return false;

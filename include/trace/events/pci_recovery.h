@@ -74,7 +74,8 @@ PCI_RECOVERY_RUNGS
 /*
  * One per episode, when the PE's worker takes it up.  cause is "error",
  * "again" (an error during the episode before, or the watchdog thawed the PE),
- * "permanent", "operator" or "release" (the function is leaving).
+ * "permanent", "operator", "release" (the function is leaving), or, if the platform
+ * knows of no error, "health" (a driver's health check) or "driver" (it asked).
  */
 TRACE_EVENT(pci_recovery_begin,
 	TP_PROTO(u32 episode, const char *dev, const char *pe,
