@@ -262,6 +262,14 @@ static enum pci_pe_hw_state op_state(struct pci_pe *root)
 	return worst;
 }
 
+/* As upstream's loads do it: it looks at the PEs above, too, and sends the event. */
+static int op_check(struct pci_pe *pe, struct pci_dev *pdev)
+{
+	struct eeh_dev *edev = pci_dev_to_eeh_dev(pdev);
+
+	return eeh_dev_check_failure(edev) > 0 ? -EAGAIN : 0;
+}
+
 /* There is no error any more, or nobody whose error it is. */
 static void forget(struct pci_pe *pe)
 {
@@ -333,6 +341,7 @@ static const struct pci_pe_ops eeh_rpe_ops = {
 	.withdraw	= op_withdraw,
 	.notice		= eeh_log_notice,
 	.max_freezes	= &eeh_max_freezes,
+	.check		= op_check,
 };
 
 static int __init eeh_recovery_init(void)

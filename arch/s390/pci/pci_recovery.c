@@ -217,23 +217,18 @@ static int zpci_store_fc(u64 req, struct zpci_fib *fib, u8 *status)
 	return cc;
 }
 
-static enum pci_pe_hw_state zpci_pe_state(struct pci_pe *pe)
+/* Any context.  -EBUSY if the firmware is. */
+static int zpci_ask_state(struct zpci_dev *zdev)
 {
-	struct zpci_dev *zdev = to_zpci_pe(pe)->zdev;
 	struct zpci_fib fib = {0};
-	int cc, tries = 10;
 	u8 status;
+	int cc;
 
 	if (!zdev_enabled(zdev))
 		return PCI_PE_HW_DISABLED;
-	do {
-		cc = zpci_store_fc(ZPCI_CREATE_REQ(zdev->fh, 0, 0), &fib,
-				   &status);
-		if (cc != FC_BUSY)
-			break;
-		msleep(20);
-	} while (--tries);
-
+	cc = zpci_store_fc(ZPCI_CREATE_REQ(zdev->fh, 0, 0), &fib, &status);
+	if (cc == FC_BUSY)
+		return -EBUSY;
 	if (cc == FC_INVALID_HANDLE)
 		return PCI_PE_HW_GONE;
 	/* An error blocks loads and stores, until they alone are unblocked. */
@@ -242,6 +237,53 @@ static enum pci_pe_hw_state zpci_pe_state(struct pci_pe *pe)
 	if (!(fib.fc & ZPCI_FIB_FC_ENABLED))
 		return PCI_PE_HW_DISABLED;
 	return fib.fc & ZPCI_FIB_FC_ERROR ? PCI_PE_HW_MMIO : PCI_PE_HW_NORMAL;
+}
+
+static enum pci_pe_hw_state zpci_pe_state(struct pci_pe *pe)
+{
+	struct zpci_dev *zdev = to_zpci_pe(pe)->zdev;
+	int state, tries = 10;
+
+	do {
+		state = zpci_ask_state(zdev);
+		if (state >= 0)
+			return state;
+		msleep(20);
+	} while (--tries);
+	return PCI_PE_HW_FROZEN;
+}
+
+/* The event may be on its way, or may have been lost. */
+static int zpci_pe_check(struct pci_pe *pe, struct pci_dev *pdev)
+{
+	int state, tries = 10;
+
+	do {
+		state = zpci_ask_state(to_zpci_pe(pe)->zdev);
+		if (state >= 0)
+			break;
+		udelay(1);
+	} while (--tries);
+
+	switch (state) {
+	case PCI_PE_HW_FROZEN:
+		pci_recovery_report(pe, PCI_REPORT_ERROR);
+		return -EAGAIN;
+	case PCI_PE_HW_DISABLED:
+		/* By whoever resets it, or the event that follows says so. */
+		return -EAGAIN;
+	case PCI_PE_HW_GONE:
+		return -ENODEV;
+	default:
+		return 0;
+	}
+}
+
+/* An event of the error that an episode just dealt with is not about the next. */
+static void zpci_pe_withdraw(struct pci_pe *pe)
+{
+	guard(spinlock_irq)(&to_zpci_pe(pe)->lock);
+	to_zpci_pe(pe)->reported = false;
 }
 
 /* In the hands of a guest, which is to recover it itself. */
@@ -329,6 +371,8 @@ static const struct pci_pe_ops zpci_pe_ops = {
 	.refuse		= zpci_pe_refuse,
 	.rescan		= zpci_pe_rescan,
 	.report		= zpci_pe_report,
+	.withdraw	= zpci_pe_withdraw,
+	.check		= zpci_pe_check,
 };
 
 static int __init zpci_recovery_init(void)
