@@ -65,6 +65,7 @@ enum fake_op {
 	FAKE_DEEP_RESET,
 	FAKE_RESCAN,
 	FAKE_REPORT,
+	FAKE_CHECK,
 	FAKE_NR_OPS
 };
 

@@ -27,6 +27,31 @@ static void op_notice(struct pci_pe *pe, const struct pci_notice *notice)
 	fake_log_notice(fpe, notice);
 }
 
+/* It reports what is isolated, which may be above. */
+static int op_check(struct pci_pe *pe, struct pci_dev *pdev)
+{
+	struct fake_pe *fpe = to_fake_pe(pe);
+	int ret = fake_op_enter(fpe, FAKE_CHECK);
+
+	if (ret)
+		return ret;
+	switch (fake_state(fpe)) {
+	case PCI_PE_HW_FROZEN:
+		while (pe->parent && READ_ONCE(fpe->hw) != PCI_PE_HW_FROZEN) {
+			pe = pe->parent;
+			fpe = to_fake_pe(pe);
+		}
+		pci_recovery_report(pe, PCI_REPORT_ERROR);
+		return -EAGAIN;
+	case PCI_PE_HW_DISABLED:
+		return -EAGAIN;
+	case PCI_PE_HW_GONE:
+		return -ENODEV;
+	default:
+		return 0;
+	}
+}
+
 /* The same as without, and these. */
 static struct pci_pe_ops optional_ops;
 
@@ -50,6 +75,7 @@ static int __init optional_init(void)
 	optional_ops.diagnose = op_diagnose;
 	optional_ops.notice = op_notice;
 	optional_ops.max_freezes = &max_freezes;
+	optional_ops.check = op_check;
 	return 0;
 }
 core_initcall(optional_init);

@@ -86,5 +86,7 @@ extern struct kunit_suite gate_wait_suite;
 extern struct kunit_suite gate_cancel_suite;
 extern struct kunit_suite gate_pe_suite;
 extern struct kunit_suite gate_unbind_suite;
+extern struct kunit_suite health_suite;
+extern struct kunit_suite request_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */
