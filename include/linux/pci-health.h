@@ -51,8 +51,8 @@ static inline int pci_gate_set_health(struct pci_gate *gate,
  * and an episode of recovery begins, as if the platform had reported it.  If none
  * does the value is believed.
  *
- * Without a health check the platform's word, that the device is not isolated, is
- * taken for ten milliseconds before it is asked again.
+ * A driver that reads all-ones often from a device that works should have a health
+ * check: without one the platform's firmware is asked each time.
  *
  * Context: Any but NMI; with PREEMPT_RT not in a hard interrupt.  Where the device
  * may be used, as in a section of its gate or in an error handler.

@@ -321,7 +321,6 @@ struct pci_recovery_watch {
  * @state: enum pci_pe_state
  * @flags: what was reported and is not taken up yet (PE_* in recovery.h)
  * @doubt: who said last that it is dead while the platform did not
- * @checked: in jiffies, when the platform last said that it is not isolated
  * @work: runs the episodes, one after the other
  * @running: an episode is running
  * @episodes: number of episodes that ended
@@ -350,7 +349,6 @@ struct pci_pe {
 	atomic_t state;
 	unsigned long flags;
 	const char *doubt;
-	unsigned long checked;
 	struct work_struct work;
 	bool running;
 	u32 episodes;

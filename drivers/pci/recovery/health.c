@@ -9,15 +9,14 @@
  *	both have nothing	the value is believed
  *
  * The health check comes first as it is a load, and the platform's answer may take
- * the firmware milliseconds.  It is also exact, so it has no limit.  The platform is
- * asked once in CHECK_MS, until it says that something is wrong: after that the
- * answer is in what is published.
+ * the firmware milliseconds.  The platform is asked each time: it may have isolated
+ * the device just after it was asked before.  Until it says that something is wrong:
+ * after that the answer is in what is published.
  *
  * "Not isolated" is not "alive".  So if the health check fails the device is dead,
  * whatever the platform says: it has crashed or hangs, and needs a reset.
  */
 
-#include <linux/jiffies.h>
 #include <linux/pci.h>
 #include <linux/pci-gate.h>
 #include <linux/pci-health.h>
@@ -25,9 +24,6 @@
 #include <linux/preempt.h>
 
 #include "recovery.h"
-
-/* For so long the platform's word is taken that a PE is not isolated. */
-#define CHECK_MS	10
 
 /* What is known of a device by its health check. */
 enum health {
@@ -84,26 +80,6 @@ static enum health ask_driver(struct pci_dev *pdev)
 	return health;
 }
 
-/* 0, -EAGAIN or -ENODEV, as struct pci_pe_ops says of @check. */
-static int ask_platform(struct pci_pe *pe, struct pci_dev *pdev,
-			enum health health)
-{
-	unsigned long now = jiffies;
-	int ret;
-
-	if (!pe->ops->check)
-		return 0;
-	/* One that is dead is not live much longer: no limit is needed. */
-	if (health != DEAD &&
-	    now - READ_ONCE(pe->checked) < msecs_to_jiffies(CHECK_MS))
-		return 0;
-	ret = pe->ops->check(pe, pdev);
-	/* Not before: what another CPU has read meanwhile may be of a dead one. */
-	if (!ret)
-		WRITE_ONCE(pe->checked, now);
-	return ret;
-}
-
 /* The slow path of pci_recovery_check(). */
 int __pci_recovery_check(struct pci_dev *pdev)
 {
@@ -122,8 +98,8 @@ int __pci_recovery_check(struct pci_dev *pdev)
 
 	guard(rcu)();
 	pe = pci_pe_find_rcu(pdev);
-	if (pe)
-		ret = ask_platform(pe, pdev, health);
+	if (pe && pe->ops->check)
+		ret = pe->ops->check(pe, pdev);
 	if (!ret && health == DEAD)
 		ret = pe && pci_recovery_report(pe, PCI_REPORT_HEALTH) ?
 		      -EAGAIN : -ENODEV;

@@ -312,7 +312,6 @@ static void pe_renew(struct fake_pe *fpe)
 	fpe->pe.max_freezes = pci_recovery_max_freezes;
 	fpe->pe.limited = false;
 	fpe->pe.freezes = 0;
-	fpe->pe.checked = jiffies - HZ;
 	for (fn = fpe->fn; fn < fpe->fn + FAKE_FNS; fn++) {
 		memset(fn->ms, 0, sizeof(fn->ms));
 		memset(fn->called, 0, sizeof(fn->called));
