@@ -16,9 +16,7 @@
 #include <linux/sched/debug.h>
 
 #include "gate.h"
-
-/* Whoever is inside for so long is reported. */
-#define LONG_TIME	(10 * HZ)
+#include "recovery.h"
 
 /* May the caller drain @gate?  Not from inside, for he would wait for himself. */
 static int check_drain(struct pci_gate *gate)
@@ -63,10 +61,24 @@ bool pci_gate_drained(struct pci_gate *gate)
 }
 EXPORT_SYMBOL_GPL(pci_gate_drained);
 
-static void report(struct pci_gate *gate)
+/* The cancel callback that is running, or NULL. */
+static void *running(struct pci_gate *gate)
 {
-	pci_warn(gate->pdev, "gate: somebody is inside for more than %u s\n",
-		 LONG_TIME / HZ);
+	guard(spinlock_irqsave)(&gate->list_lock);
+	return gate->cancel ? gate->cancel->cancel : NULL;
+}
+
+/* Say whom the drain waits for, as far as anybody knows. */
+static void report(struct pci_gate *gate, unsigned int ms)
+{
+	void *callback = running(gate);
+
+	if (callback)
+		pci_warn(gate->pdev, "gate: %ps is running for more than %u ms\n",
+			 callback, ms);
+	if (percpu_ref_is_zero(&gate->ref))
+		return;
+	pci_warn(gate->pdev, "gate: somebody is inside for more than %u ms\n", ms);
 	/* He holds "pci_gate". */
 	debug_show_all_locks();
 }
@@ -74,8 +86,9 @@ static void report(struct pci_gate *gate)
 /* Go on with what pci_gate_drain_begin() began. */
 int pci_gate_drain_end(struct pci_gate *gate, unsigned long timeout)
 {
+	unsigned int ms = READ_ONCE(pci_recovery_callback_ms);
+	unsigned long slice, limit = msecs_to_jiffies(ms);
 	bool reported = false;
-	unsigned long slice;
 	int ret;
 
 	for (;;) {
@@ -85,7 +98,7 @@ int pci_gate_drain_end(struct pci_gate *gate, unsigned long timeout)
 			if (ret)
 				return ret;
 		}
-		slice = min(timeout, (unsigned long)LONG_TIME);
+		slice = min(timeout, limit);
 		if (wait_var_event_timeout(&gate->state,
 					   pci_gate_drained(gate) ||
 					   !READ_ONCE(gate->down), slice)) {
@@ -98,7 +111,7 @@ int pci_gate_drain_end(struct pci_gate *gate, unsigned long timeout)
 		if (!timeout)
 			return -ETIMEDOUT;
 		if (!reported)
-			report(gate);
+			report(gate, ms);
 		reported = true;
 	}
 }
@@ -109,8 +122,8 @@ int pci_gate_drain_end(struct pci_gate *gate, unsigned long timeout)
  * @timeout: in jiffies, or MAX_SCHEDULE_TIMEOUT
  *
  * Waits for all sections and holds that began before the gate was shut, and until
- * all cancel callbacks have returned.  Who is inside for more than ten seconds is
- * reported in the log.
+ * all cancel callbacks have returned.  Who is inside for more than
+ * pci_recovery.callback_ms is reported in the log.
  *
  * Context: Process context, neither in a section or a cancel callback of @gate nor
  * with a lock held that is taken in one.  Sleeps for one grace period at least if
