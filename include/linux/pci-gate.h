@@ -103,6 +103,15 @@ struct pci_gate {
 #endif
 };
 
+/* gate_fault.c: is somebody turned away, as a test of his driver? */
+bool __pci_gate_should_fail(struct pci_gate *gate);
+
+static inline bool pci_gate_should_fail(struct pci_gate *gate)
+{
+	return IS_ENABLED(CONFIG_FAULT_INJECTION) &&
+	       __pci_gate_should_fail(gate);
+}
+
 /* What lockdep knows of sections: a lock held for reading. */
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 static inline void pci_gate_dep_acquire(struct pci_gate *gate)
@@ -188,7 +197,8 @@ static inline bool __must_check pci_gate_enter_atomic(struct pci_gate *gate)
 	 * A drain moves the state before its grace period begins.  Who still
 	 * reads LIVE here has begun before that, and is waited for.
 	 */
-	if (likely(pci_gate_state(gate) == PCI_GATE_LIVE)) {
+	if (likely(pci_gate_state(gate) == PCI_GATE_LIVE) &&
+	    !pci_gate_should_fail(gate)) {
 		pci_gate_dep_acquire(gate);
 		return true;
 	}
@@ -208,18 +218,8 @@ static inline void pci_gate_exit_atomic(struct pci_gate *gate)
 	rcu_read_unlock();
 }
 
-/**
- * pci_gate_hold - keep a gate from being drained
- * @gate: the gate; referenced by the caller
- *
- * A section that no task owns: pci_gate_unhold() may come from elsewhere, such as
- * the interrupt that completes what was begun.  Whoever holds a gate without a
- * limit should have a cancel callback, see pci_gate_cancel_add().
- *
- * Context: Any in which RCU is watching; never sleeps.
- * Return: 0, -EAGAIN if the gate is frozen, -ENODEV if it is closing or dead.
- */
-static inline int __must_check pci_gate_hold(struct pci_gate *gate)
+/* Count somebody in, if the gate lets in. */
+static inline int __pci_gate_hold(struct pci_gate *gate)
 {
 	int ret;
 
@@ -234,6 +234,22 @@ static inline int __must_check pci_gate_hold(struct pci_gate *gate)
 		ret = pci_gate_error(gate) ?: -EAGAIN;
 	rcu_read_unlock();
 	return ret;
+}
+
+/**
+ * pci_gate_hold - keep a gate from being drained
+ * @gate: the gate; referenced by the caller
+ *
+ * A section that no task owns: pci_gate_unhold() may come from elsewhere, such as
+ * the interrupt that completes what was begun.  Whoever holds a gate without a
+ * limit should have a cancel callback, see pci_gate_cancel_add().
+ *
+ * Context: Any in which RCU is watching; never sleeps.
+ * Return: 0, -EAGAIN if the gate is frozen, -ENODEV if it is closing or dead.
+ */
+static inline int __must_check pci_gate_hold(struct pci_gate *gate)
+{
+	return pci_gate_should_fail(gate) ? -EAGAIN : __pci_gate_hold(gate);
 }
 
 /**

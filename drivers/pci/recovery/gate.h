@@ -8,6 +8,7 @@
 #include <linux/pci.h>
 #include <linux/pci-gate.h>
 
+struct fault_attr;
 struct pci_episode;
 struct pci_pe;
 
@@ -45,6 +46,9 @@ void pci_gate_cancel_all(struct pci_gate *gate);
 void pci_gate_cancel_work(struct work_struct *work);
 bool pci_gate_cancels_told(struct pci_gate *gate);
 void pci_gate_disarm(struct pci_gate *gate);
+
+/* gate_fault.c: with CONFIG_FAULT_INJECTION */
+struct fault_attr *pci_gate_fault(void);
 
 /* gate_pe.c: the recovery core and the driver core, and the gates */
 int pci_gate_notify_init(void);

@@ -42,7 +42,10 @@ int pci_gate_enter(struct pci_gate *gate)
 		return -EDEADLK;
 
 	for (;;) {
-		ret = pci_gate_tryenter(gate);
+		/* It has no such refusal that could be injected. */
+		ret = __pci_gate_hold(gate);
+		if (!ret)
+			pci_gate_dep_acquire(gate);
 		if (ret != -EAGAIN)
 			return ret;
 		if (wait_var_event_killable(&gate->state,

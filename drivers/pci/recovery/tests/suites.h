@@ -89,5 +89,6 @@ extern struct kunit_suite gate_unbind_suite;
 extern struct kunit_suite health_suite;
 extern struct kunit_suite request_suite;
 extern struct kunit_suite gate_long_suite;
+extern struct kunit_suite gate_fault_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */
