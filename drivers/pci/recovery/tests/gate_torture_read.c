@@ -91,12 +91,19 @@ void gate_read_sleep(struct gate_target *t, const u32 *r)
 	struct pci_gate *gate = get_gate(t);
 	unsigned int resets = 0;
 	u32 epoch = 0;
-	int i, ret;
+	int i, word, ret;
 
 	for (i = 0; gate && i < 20; i++) {
 		struct gate_res *res;
 
+		word = atomic_read_acquire(&gate->state);
 		ret = r[0] % 4 ? pci_gate_tryenter(gate) : pci_gate_enter(gate);
+		/* If it was found drained the state was moved before. */
+		smp_rmb();
+		/* Each thaw changes the word. */
+		if (ret && !(word & PCI_GATE_STATE_MASK) &&
+		    atomic_read(&gate->state) == word)
+			gate_error(t, "kept out of a live gate");
 		if (ret)
 			continue;
 		res = begin(t);
