@@ -21,7 +21,7 @@ help:
 	@echo '                ARCH=powerpc by EEH, default: ARCH=s390'
 	@echo 'make test       run all tests; T="test-a test-b" runs only these'
 	@echo 'make bench      how long PCI functions that fail together take to recover,'
-	@echo '                and how long by EEH of upstream'
+	@echo '                and how long by EEH of upstream; what gates cost'
 	@echo 'make coverage   how much of the core the KUnit suites and the torture reach'
 	@echo 'make lint       check the style of everything here'
 	@echo 'make shell      a guest to play in, on this terminal'
@@ -32,7 +32,8 @@ help:
 	@echo 'make distclean  remove everything that was built or downloaded'
 	@echo
 	@echo 'B=x86-debug  for test, shell and kernel: only this build of the kernel, one of'
-	@echo '             s390x, ppc64le, x86-debug, x86-kcsan, x86-plain and x86-gcov'
+	@echo '             s390x, ppc64le, x86-debug, x86-kcsan and x86-gcov, or for times'
+	@echo '             x86-plain, s390x-plain and ppc64le-plain'
 	@echo 'LINUX=$(LINUX)    the kernel: a version that Debian has, or the path of a tree'
 	@echo 'PCI_RECOVERY_CACHE=$(PCI_RECOVERY_CACHE)'
 

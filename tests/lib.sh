@@ -99,13 +99,13 @@ find_tree() {
 set_build() {
 	flavour=$1
 	case $1 in
-	s390x)
+	s390x*)
 		karch=s390 debian=s390x
 		cross=s390x-linux-gnu-
 		image=arch/s390/boot/bzImage
 		configs="arch/s390/configs/pci_recovery.config
 			tools/testing/selftests/pci_recovery/config
-			tests/configs/debug.config tests/configs/kunit.config"
+			tests/configs/kunit.config"
 		;;
 	x86-*)
 		karch=x86_64 debian=amd64
@@ -113,16 +113,20 @@ set_build() {
 		image=arch/x86/boot/bzImage
 		configs="tests/configs/x86.config tests/configs/kunit.config"
 		;;
-	ppc64le)
+	ppc64le*)
 		karch=powerpc debian=ppc64el
 		cross=powerpc64le-linux-gnu-
 		image=vmlinux
-		configs="tests/configs/ppc64le.config
-			tests/configs/debug.config tests/configs/kunit.config"
+		configs="tests/configs/ppc64le.config tests/configs/kunit.config"
 		;;
 	esac
 	case $1 in
-	s390x | x86-plain | ppc64le) ;;
+	s390x-plain | x86-plain | ppc64le-plain) ;;
+	s390x)
+		configs="$configs tests/configs/debug.config" ;;
+	ppc64le)
+		configs="$configs tests/configs/debug.config
+			tests/configs/ppc64le-debug.config" ;;
 	x86-debug)
 		configs="$configs tests/configs/debug.config
 			tests/configs/x86-debug.config" ;;
@@ -132,7 +136,8 @@ set_build() {
 		die "no build $1, only $builds" ;;
 	esac
 }
-builds="s390x x86-debug x86-kcsan x86-plain x86-gcov ppc64le"
+builds="s390x s390x-plain x86-debug x86-kcsan x86-plain x86-gcov ppc64le
+	ppc64le-plain"
 set_build s390x
 
 # open_build - be sure that $build can be made in: a make that was killed leaves

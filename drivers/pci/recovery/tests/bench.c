@@ -14,8 +14,12 @@
  *	publish HOW N				from the report to a waiter
  *	add N DRIVERS				devices come and go
  *	memory
+ *	section N				entry and exit, so often
+ *	revoke BY N				N resources of a function
+ *	drain BY N				N functions
+ *	wake LOCK N				from death to a waiter
  *
- * DRIVERS is aware, unaware or mixed.
+ * DRIVERS is aware, unaware or mixed; BY gate or each; LOCK free or held.
  */
 
 #include <linux/cleanup.h>
@@ -131,6 +135,10 @@ static const struct {
 	{ "publish ", bench_publish },
 	{ "add ", bench_add },
 	{ "memory", bench_memory },
+	{ "section ", bench_section },
+	{ "revoke ", bench_revoke },
+	{ "drain ", bench_drain },
+	{ "wake ", bench_wake },
 };
 
 static int run_command(const char *text)

@@ -4,7 +4,8 @@
  *
  * bench.c takes commands and writes results, bench_scale.c lets functions fail
  * together, bench_cost.c tells what reports and devices cost, bench_publish.c
- * how fast an error is seen.
+ * how fast an error is seen.  Of gates: bench_section.c what sections cost,
+ * bench_revoke.c how long drains take, bench_wake.c how fast a death is seen.
  */
 #ifndef _PCI_RECOVERY_BENCH_H
 #define _PCI_RECOVERY_BENCH_H
@@ -54,5 +55,17 @@ int bench_memory(const char *args);
 
 /* bench_publish.c */
 int bench_publish(const char *args);
+void bench_elsewhere(struct task_struct *looker, bool *looking);
+
+/* bench_section.c */
+int bench_section(const char *args);
+
+/* bench_revoke.c */
+struct pci_gate *bench_gate(unsigned int index);
+int bench_revoke(const char *args);
+int bench_drain(const char *args);
+
+/* bench_wake.c */
+int bench_wake(const char *args);
 
 #endif /* _PCI_RECOVERY_BENCH_H */

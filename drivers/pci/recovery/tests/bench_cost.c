@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 #include <linux/kstrtox.h>
 #include <linux/pci.h>
+#include <linux/pci-gate.h>
 #include <linux/slab.h>
 
 #include "bench.h"
@@ -221,6 +222,7 @@ int bench_memory(const char *args)
 	bench_number("pci_pe", sizeof(struct pci_pe));
 	bench_number("pci_pe_fn", sizeof(struct pci_pe_fn));
 	bench_number("pci_dev", sizeof(struct pci_dev));
+	bench_number("pci_gate", sizeof(struct pci_gate));
 	scoped_guard(rcu) {
 		fn = list_first_or_null_rcu(&bench_pe(0)->pe.fns,
 					    struct pci_pe_fn, node);

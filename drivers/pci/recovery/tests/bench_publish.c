@@ -68,23 +68,32 @@ static int look(void *unused)
 
 static DECLARE_WORK(unbind, unbind_work);
 
+/*
+ * Have somebody look from another CPU, who sets @looking just before.  The caller
+ * must not migrate.
+ */
+void bench_elsewhere(struct task_struct *looker, bool *looking)
+{
+	unsigned int cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
+
+	if (cpu < nr_cpu_ids)
+		kthread_bind(looker, cpu);
+	wake_up_process(looker);
+	while (!READ_ONCE(*looking))
+		usleep_range(50, 100);
+	/* It is asleep, or looks. */
+	usleep_range(500, 1000);
+}
+
 /* Report an error while somebody on another CPU looks; false if it is no news. */
 static bool report(struct task_struct *looker, ktime_t *reported)
 {
-	unsigned int cpu;
 	bool news;
 
 	publish.looking = false;
 	reinit_completion(&publish.saw);
 	migrate_disable();
-	cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
-	if (cpu < nr_cpu_ids)
-		kthread_bind(looker, cpu);
-	wake_up_process(looker);
-	while (!READ_ONCE(publish.looking))
-		usleep_range(50, 100);
-	/* It is asleep, or looks. */
-	usleep_range(500, 1000);
+	bench_elsewhere(looker, &publish.looking);
 	*reported = ktime_get();
 	news = fake_error(publish.fpe);
 	migrate_enable();
