@@ -426,10 +426,13 @@ void pci_gate_cancel_del(struct pci_gate *gate, struct pci_gate_cancel *cancel);
  * PCI_GATE_WAIT_THAW: while it is frozen: what is waited for comes after the thaw
  * PCI_GATE_WAIT_CLOSING: while it is closing: in remove(), of a device that answers
  *
- * Who waits with one of these must not be in a section, nor have a hold.
+ * Who waits with one of these two must not be in a section, nor have a hold.
  */
 #define PCI_GATE_WAIT_THAW	BIT(0)
 #define PCI_GATE_WAIT_CLOSING	BIT(1)
+
+/* Also by a signal, with -ERESTARTSYS; in a section, too. */
+#define PCI_GATE_WAIT_INTERRUPTIBLE	BIT(2)
 
 /**
  * struct pci_gate_waiter - somebody who waits for something, and for the gate
@@ -470,11 +473,11 @@ void pci_gate_wait_end(struct pci_gate_waiter *waiter);
  *	device is gone
  * @flags: PCI_GATE_WAIT_*
  *
- * Context: Process context; sleeps.  In a section unless there are @flags.  Also
+ * Context: Process context; sleeps.  In a section unless @flags forbid it.  Also
  * where the device lock is held, as in probe() and remove().
  * Return: What is left of @timeout, at least 1, if @condition is true, whatever
  * became of the gate; 0 after @timeout; -EAGAIN if the gate is frozen or was
- * meanwhile; -ENODEV if it is closing or dead.
+ * meanwhile; -ENODEV if it is closing or dead; -ERESTARTSYS after a signal.
  */
 #define pci_gate_wait_event_timeout(gate, wq_head, condition, timeout, flags) \
 ({									\

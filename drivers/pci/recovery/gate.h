@@ -41,6 +41,9 @@ int pci_gate_drain_begin(struct pci_gate *gate);
 int pci_gate_drain_end(struct pci_gate *gate, unsigned long timeout);
 bool pci_gate_drained(struct pci_gate *gate);
 
+/* gate_wait.c */
+int pci_gate_wait_thaw(struct pci_gate *gate, bool interruptible);
+
 /* gate_cancel.c */
 void pci_gate_cancel_all(struct pci_gate *gate);
 void pci_gate_cancel_work(struct work_struct *work);

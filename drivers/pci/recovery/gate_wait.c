@@ -21,6 +21,17 @@
 
 #include "gate.h"
 
+/* While @gate is frozen.  Nonzero if a signal ends that: one that kills, or any. */
+int pci_gate_wait_thaw(struct pci_gate *gate, bool interruptible)
+{
+	if (interruptible)
+		return wait_var_event_interruptible(&gate->state,
+						    pci_gate_state(gate) !=
+						    PCI_GATE_FROZEN);
+	return wait_var_event_killable(&gate->state,
+				       pci_gate_state(gate) != PCI_GATE_FROZEN);
+}
+
 /**
  * pci_gate_enter - begin a section that may sleep, after the thaw if need be
  * @gate: the gate; referenced by the caller
@@ -48,13 +59,20 @@ int pci_gate_enter(struct pci_gate *gate)
 			pci_gate_dep_acquire(gate);
 		if (ret != -EAGAIN)
 			return ret;
-		if (wait_var_event_killable(&gate->state,
-					    pci_gate_state(gate) !=
-					    PCI_GATE_FROZEN))
+		if (pci_gate_wait_thaw(gate, false))
 			return -EINTR;
 	}
 }
 EXPORT_SYMBOL_GPL(pci_gate_enter);
+
+/* A wait of a section must end when it is shut: these two do not. */
+#define NOT_INSIDE	(PCI_GATE_WAIT_THAW | PCI_GATE_WAIT_CLOSING)
+
+static int task_state(struct pci_gate_waiter *waiter)
+{
+	return waiter->flags & PCI_GATE_WAIT_INTERRUPTIBLE ?
+	       TASK_INTERRUPTIBLE : TASK_UNINTERRUPTIBLE;
+}
 
 /* Is there a reason not to wait any longer? */
 static long shut(struct pci_gate *gate, unsigned int flags, u32 epoch)
@@ -79,8 +97,8 @@ void pci_gate_wait_begin(struct pci_gate_waiter *waiter, struct pci_gate *gate,
 			 struct wait_queue_head *wq, unsigned int flags)
 {
 	/* A drain would wait for who waits for what comes after the drain. */
-	if (WARN_ON_ONCE(flags && pci_gate_inside(gate)))
-		flags = 0;
+	if (WARN_ON_ONCE(flags & NOT_INSIDE && pci_gate_inside(gate)))
+		flags &= ~NOT_INSIDE;
 	waiter->gate = gate;
 	waiter->flags = flags;
 	waiter->epoch = pci_gate_epoch(gate);
@@ -97,14 +115,15 @@ EXPORT_SYMBOL_GPL(pci_gate_wait_begin);
 long pci_gate_wait_prepare(struct pci_gate_waiter *waiter)
 {
 	struct pci_gate *gate = waiter->gate;
+	int state = task_state(waiter);
+	long signal;
 
 	if (waiter->wq)
-		prepare_to_wait_event(waiter->wq, &waiter->entry,
-				      TASK_UNINTERRUPTIBLE);
-	prepare_to_wait_event(__var_waitqueue(&gate->state),
-			      &waiter->shut.wq_entry, TASK_UNINTERRUPTIBLE);
+		prepare_to_wait_event(waiter->wq, &waiter->entry, state);
+	signal = prepare_to_wait_event(__var_waitqueue(&gate->state),
+				       &waiter->shut.wq_entry, state);
 	/* Both ended with a full barrier. */
-	return shut(gate, waiter->flags, waiter->epoch);
+	return shut(gate, waiter->flags, waiter->epoch) ?: signal;
 }
 EXPORT_SYMBOL_GPL(pci_gate_wait_prepare);
 
@@ -142,7 +161,7 @@ long pci_gate_wait_for_completion_timeout(struct pci_gate *gate,
 	pci_gate_wait_begin(&waiter, gate, NULL, flags);
 	for (;;) {
 		prepare_to_swait_event(&done->wait, &entry,
-				       TASK_UNINTERRUPTIBLE);
+				       task_state(&waiter));
 		ret = pci_gate_wait_prepare(&waiter);
 		if (!ret && left > 0 && !completion_done(done)) {
 			left = schedule_timeout(left);
@@ -171,7 +190,7 @@ EXPORT_SYMBOL_GPL(pci_gate_wait_for_completion_timeout);
  *
  * Context: That of pci_gate_wait_event_timeout().
  * Return: 0 after @ms; -EAGAIN if the gate is frozen or was meanwhile; -ENODEV if
- * it is closing or dead.
+ * it is closing or dead; -ERESTARTSYS after a signal.
  */
 int pci_gate_msleep(struct pci_gate *gate, unsigned int ms, unsigned int flags)
 {
