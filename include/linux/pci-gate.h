@@ -62,12 +62,13 @@ enum pci_gate_state {
  * @disarmed: no cancel callback can be armed any more; under @list_lock
  * @list_lock: protects @cancels and @canceller
  * @ref: one for each section that may sleep, and each hold
- * @lock: protects @down, @stops and @actions
+ * @lock: protects @down, @stops, @actions and @nodes
  * @cancels: armed cancel callbacks
  * @canceller: runs one of them
  * @cancel: and which
  * @stops: actions before the drain
  * @actions: actions after it
+ * @nodes: device files
  * @work: runs cancel callbacks; in the end, frees the gate
  * @alive: the driver's health check, or NULL; set once, under @lock
  * @alive_data: for @alive
@@ -91,6 +92,7 @@ struct pci_gate {
 	struct pci_gate_cancel *cancel;
 	struct hlist_head stops;
 	struct hlist_head actions;
+	struct hlist_head nodes;
 	struct work_struct work;
 	bool (*alive)(void *data);
 	void *alive_data;

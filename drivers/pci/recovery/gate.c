@@ -142,6 +142,7 @@ int pci_gate_thaw(struct pci_gate *gate)
 		WRITE_ONCE(gate->down, false);
 	}
 	pci_gate_move(gate, PCI_GATE_THAW);
+	pci_gate_wake_files(gate);
 	return pci_gate_error(gate) == -ENODEV ? -ENODEV : 0;
 }
 EXPORT_SYMBOL_GPL(pci_gate_thaw);

@@ -2,10 +2,11 @@
 /*
  * Close a gate for ever, and release what hangs off it.
  *
- *	shut -> stops -> drain -> no more callbacks -> actions
+ *	shut -> files -> stops -> drain -> no more callbacks -> actions
  *
- * Stops are what ends sections from outside, as free_irq() does; actions release
- * what sections use.  There is one drain for all of them.
+ * Files are those of gate_node.c.  Stops are what ends sections from outside, as
+ * free_irq() does; actions release what sections use.  There is one drain for all of
+ * them.
  */
 
 #include <linux/pci.h>
@@ -156,10 +157,11 @@ static bool closes(struct pci_gate *gate)
  * @gate: the gate
  *
  * For a driver's remove(), before it frees what its sections use; otherwise it is
- * done when remove() has returned.  What was added by pci_gate_add_stop() is
- * called, the gate is drained however long that takes, no cancel callback is
- * called after that, and then come those of pci_gate_add_action().  If it is being
- * closed by somebody else waits until that is done.
+ * done when remove() has returned.  Device files end, if they have not before
+ * remove(), what was added by pci_gate_add_stop() is called, the gate is drained
+ * however long that takes, no cancel callback is called after that, and then come
+ * those of pci_gate_add_action().  If it is being closed by somebody else waits until
+ * that is done.
  *
  * Context: That of pci_gate_drain(), and not in a stop or an action.
  */
@@ -174,6 +176,7 @@ void pci_gate_close(struct pci_gate *gate)
 		wait_var_event(&gate->state, smp_load_acquire(&gate->released));
 		return;
 	}
+	pci_gate_close_files(gate);
 	run(&gate->stops);
 	if (pci_gate_drain(gate, MAX_SCHEDULE_TIMEOUT))
 		return;

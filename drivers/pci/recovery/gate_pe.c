@@ -195,6 +195,8 @@ static void unbind(struct pci_dev *pdev)
 		return;
 	pci_gate_move(gate, PCI_GATE_CLOSE);
 	pci_gate_release_first(gate);
+	/* Without a limit: no remove() knows who uses files. */
+	pci_gate_close_files(gate);
 	if (pci_gate_drain(gate, limit))
 		pci_warn(pdev, "gate: somebody is inside, %s ->remove() is called nevertheless\n",
 			 dev_driver_string(&pdev->dev));
