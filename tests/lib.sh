@@ -166,8 +166,8 @@ kmake() {
 export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=pci \
 	KBUILD_BUILD_HOST=recovery KBUILD_BUILD_VERSION=1
 export CCACHE_DIR="${CCACHE_DIR:-$cache/ccache}"
-# Believe the dependencies gcc writes: a miss costs no extra preprocessing.
-export CCACHE_DEPEND=1
+# Not CCACHE_DEPEND, which is faster and does not see what .incbin takes in: the
+# kernel inside of a bzImage may be that of another build then.
 export LC_ALL=C
 
 # fragments - the configuration files of the guest kernel

@@ -52,6 +52,7 @@ void pci_gate_disarm(struct pci_gate *gate);
 
 /* gate_fault.c: with CONFIG_FAULT_INJECTION */
 struct fault_attr *pci_gate_fault(void);
+
 /* gate_node.c */
 void pci_gate_close_files(struct pci_gate *gate);
 void pci_gate_wake_files(struct pci_gate *gate);
