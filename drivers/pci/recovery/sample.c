@@ -2,16 +2,16 @@
 /*
  * Sample: a driver that survives errors of its device, and an unbind at any time.
  *
- * Binds to any PCI function, but only by driver_override, and makes a character
- * device /dev/pci_sample-FUNCTION, see sample.h.  It shows, in this order: a wait
- * that ends by itself, one that has to be cancelled, mappings, error handlers, and
- * that there is nothing left to do in remove().
+ * Binds to any PCI function, but only by driver_override, for /dev/pci_sample-...,
+ * see sample.h.  In this order: a wait that ends by itself, a checked read, a wait
+ * that has to be cancelled, mappings, error handlers, and no need of a remove().
  */
 
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pci-gate.h>
 #include <linux/pci-gate-file.h>
+#include <linux/pci-health.h>
 #include <linux/uaccess.h>
 
 #include "sample.h"
@@ -61,16 +61,24 @@ static ssize_t sample_read(struct pci_gate_file *file, char __user *buf,
 	return put_user(n, (u32 __user *)buf) ?: sizeof(n);
 }
 
+/* What a device that answers never fails at, when a read has given all-ones. */
+static bool sample_alive(void *pdev)
+{
+	return pci_device_is_present(pdev);
+}
+
 /* A section, too.  A real device would do the rest in its interrupt. */
 static ssize_t sample_write(struct pci_gate_file *file, const char __user *buf,
 			    size_t size)
 {
 	struct sample *s = file->data;
-	u16 vendor;
+	u16 status;
+	int ret;
 
-	pci_read_config_word(s->pdev, PCI_VENDOR_ID, &vendor);
-	if (PCI_POSSIBLE_ERROR(vendor))
-		return -EIO;
+	pci_read_config_word(s->pdev, PCI_STATUS, &status);
+	ret = pci_recovery_check(s->pdev, status);
+	if (ret)
+		return ret;
 	atomic_add(size, file->private);
 	pci_gate_file_wake(file);
 	return size;
@@ -94,28 +102,22 @@ static void sample_cancel(struct pci_gate *gate, struct pci_gate_cancel *cancel,
 	complete(&container_of(cancel, struct sample_job, cancel)->done);
 }
 
-static long sample_job(struct pci_gate *gate)
-{
-	struct sample_job job = { .cancel.cancel = sample_cancel };
-	long ret;
-
-	init_completion(&job.done);
-	ret = pci_gate_cancel_add(gate, &job.cancel);
-	if (ret)
-		return ret;
-	ret = wait_for_completion_interruptible(&job.done);
-	pci_gate_cancel_del(gate, &job.cancel);
-	return ret ?: -ECANCELED;
-}
-
 static long sample_ioctl(struct pci_gate_file *file, unsigned int cmd,
 			 unsigned long arg)
 {
+	struct sample_job job = { .cancel.cancel = sample_cancel };
 	struct sample *s = file->data;
+	long ret;
 
-	if (cmd == SAMPLE_EPOCH)
-		return pci_gate_epoch(s->gate);
-	return cmd == SAMPLE_JOB ? sample_job(s->gate) : -ENOTTY;
+	if (cmd != SAMPLE_JOB)
+		return cmd == SAMPLE_EPOCH ? pci_gate_epoch(s->gate) : -ENOTTY;
+	init_completion(&job.done);
+	ret = pci_gate_cancel_add(s->gate, &job.cancel);
+	if (ret)
+		return ret;
+	ret = wait_for_completion_interruptible(&job.done);
+	pci_gate_cancel_del(s->gate, &job.cancel);
+	return ret ?: -ECANCELED;
 }
 
 static int sample_mmap(struct pci_gate_file *file, struct pci_gate_map *map)
@@ -124,9 +126,8 @@ static int sample_mmap(struct pci_gate_file *file, struct pci_gate_map *map)
 	struct sample *s = file->data;
 	int bar = ffs(pci_select_bars(s->pdev, IORESOURCE_MEM)) - 1;
 
-	if (!page)
-		return pci_gate_map_memory(map, s->page, PAGE_SIZE);
-	return pci_gate_map_bar(map, bar, (page - 1) << PAGE_SHIFT);
+	return page ? pci_gate_map_bar(map, bar, (page - 1) << PAGE_SHIFT) :
+		      pci_gate_map_memory(map, s->page, PAGE_SIZE);
 }
 
 static const struct pci_gate_file_ops sample_file_ops = {
@@ -160,32 +161,31 @@ static const struct pci_error_handlers sample_handlers = {
 
 static int sample_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct sample *s = devm_kzalloc(&pdev->dev, sizeof(*s), GFP_KERNEL);
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	struct sample *s = devm_kmalloc(&pdev->dev, sizeof(*s), gfp);
+	unsigned long page = devm_get_free_pages(&pdev->dev, gfp, 0);
 	char name[32];
 	int ret;
 
-	if (s)
-		s->page = (void *)devm_get_free_pages(&pdev->dev,
-						      GFP_KERNEL | __GFP_ZERO, 0);
-	if (!s || !s->page)
+	if (!s || !page)
 		return -ENOMEM;
-	ret = pcim_enable_device(pdev);
+	ret = pcim_enable_device(pdev) ?: pci_save_state(pdev);
 	if (ret)
 		return ret;
-	pci_save_state(pdev);
 	s->gate = pcim_gate_create(pdev);
 	if (IS_ERR(s->gate))
 		return PTR_ERR(s->gate);
 	s->pdev = pdev;
-	/* Last, for it can be used at once. */
+	s->page = (void *)page;
 	snprintf(name, sizeof(name), "pci_sample-%s", pci_name(pdev));
-	return pci_gate_add_file(s->gate, name, 0600, &sample_file_ops, s);
+	/* The file last, for it can be used at once. */
+	return pci_gate_set_health(s->gate, sample_alive, pdev) ?:
+	       pci_gate_add_file(s->gate, name, 0600, &sample_file_ops, s);
 }
 
 /* No remove(): no call runs, no file knows us, and devres frees the rest. */
 static const struct pci_device_id sample_ids[] = {
-	{ PCI_DEVICE_DRIVER_OVERRIDE(PCI_ANY_ID, PCI_ANY_ID, 1) },
-	{ }
+	{ PCI_DEVICE_DRIVER_OVERRIDE(PCI_ANY_ID, PCI_ANY_ID, 1) }, { }
 };
 
 static struct pci_driver sample_driver = {
