@@ -5,7 +5,7 @@
 
 #include <linux/delay.h>
 #include <linux/device.h>
-#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
 #include <linux/pci-health.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -195,22 +195,21 @@ static void health_in_callbacks(struct kunit *test)
 
 /* In a hard interrupt, alone or above a health check of a task. */
 struct in_interrupt {
-	struct hrtimer timer;
+	struct irq_work work;
 	struct fake_pe *fpe;
 	bool hard;
 	int ret;
 	bool done;
 };
 
-static enum hrtimer_restart interrupt(struct hrtimer *timer)
+static void interrupt(struct irq_work *work)
 {
-	struct in_interrupt *in = container_of(timer, struct in_interrupt, timer);
+	struct in_interrupt *in = container_of(work, struct in_interrupt, work);
 
 	in->hard = in_hardirq();
 	in->ret = read_ones(in->fpe);
 	/* What was seen first, for end_interrupt(). */
 	smp_store_release(&in->done, true);
-	return HRTIMER_NORESTART;
 }
 
 static void begin_interrupt(struct in_interrupt *in, struct fake_pe *fpe)
@@ -218,16 +217,8 @@ static void begin_interrupt(struct in_interrupt *in, struct fake_pe *fpe)
 	memset(in, 0, sizeof(*in));
 	in->fpe = fpe;
 	in->ret = 1;
-#ifdef hrtimer_setup_on_stack
-	hrtimer_setup_on_stack(&in->timer, interrupt, CLOCK_MONOTONIC,
-			       HRTIMER_MODE_REL_PINNED_HARD);
-#else
-	hrtimer_init_on_stack(&in->timer, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_REL_PINNED_HARD);
-	in->timer.function = interrupt;
-#endif
-	hrtimer_start(&in->timer, ns_to_ktime(100000),
-		      HRTIMER_MODE_REL_PINNED_HARD);
+	in->work = IRQ_WORK_INIT_HARD(interrupt);
+	irq_work_queue(&in->work);
 }
 
 static bool end_interrupt(struct in_interrupt *in)
@@ -237,8 +228,9 @@ static bool end_interrupt(struct in_interrupt *in)
 	/* Acquire what was seen in there. */
 	while (!smp_load_acquire(&in->done) && ms--)
 		mdelay(1);
-	hrtimer_cancel(&in->timer);
-	destroy_hrtimer_on_stack(&in->timer);
+	/* Not irq_work_sync(), which sleeps. */
+	while (irq_work_is_busy(&in->work))
+		cpu_relax();
 	return in->done;
 }
 
