@@ -2,10 +2,10 @@
 /*
  * The gate of a PCI device: who may use it, and until when.
  *
- * A driver enters the gate before it touches its device and exits when it is
- * done.  Whoever takes the device away, for a recovery or for ever, shuts the
- * gate, wakes those who sleep inside, waits until nobody is inside any more, and
- * only then resets or frees.  See Documentation/PCI/pci-gate.rst.
+ * A driver enters the gate before it touches its device and exits when it is done.
+ * Whoever takes the device away shuts the gate, wakes those who sleep inside, waits
+ * until nobody is inside any more, and only then resets or frees.  See
+ * Documentation/PCI/pci-gate.rst.
  */
 #ifndef _LINUX_PCI_GATE_H
 #define _LINUX_PCI_GATE_H
@@ -110,8 +110,7 @@ bool __pci_gate_should_fail(struct pci_gate *gate);
 
 static inline bool pci_gate_should_fail(struct pci_gate *gate)
 {
-	return IS_ENABLED(CONFIG_FAULT_INJECTION) &&
-	       __pci_gate_should_fail(gate);
+	return IS_ENABLED(CONFIG_FAULT_INJECTION) && __pci_gate_should_fail(gate);
 }
 
 /* What lockdep knows of sections: a lock held for reading. */
@@ -339,7 +338,6 @@ DEFINE_GUARD_COND(pci_gate, _try, pci_gate_tryenter(_T) == 0)
 DEFINE_CLASS(pci_gate_atomic, struct pci_gate *, pci_gate_end_atomic(_T),
 	     pci_gate_enter_atomic(gate) ? gate : NULL, struct pci_gate *gate)
 
-/* gate.c: there is one, and its state */
 struct pci_gate *__pcim_gate_create(struct pci_dev *pdev,
 				    struct lock_class_key *key);
 struct pci_gate *pci_gate_find(struct pci_dev *pdev);
@@ -385,12 +383,10 @@ static inline struct pci_gate *pci_gate_get(struct pci_gate *gate)
 	return gate;
 }
 
-/* gate_drain.c: until nobody is inside */
 int pci_gate_drain(struct pci_gate *gate, unsigned long timeout);
 int pci_gate_drain_many(struct pci_gate **gates, unsigned int nr,
 			unsigned long timeout);
 
-/* gate_close.c: for ever, and what is released then */
 void pci_gate_close(struct pci_gate *gate);
 int pci_gate_add_action(struct pci_gate *gate, void (*action)(void *data),
 			void *data);
@@ -398,8 +394,6 @@ int pci_gate_add_stop(struct pci_gate *gate, void (*stop)(void *data),
 		      void *data);
 void __iomem *pci_gate_iomap(struct pci_gate *gate, int bar,
 			     unsigned long maxlen);
-
-/* gate_cancel.c: waits that the driver does not own */
 
 /**
  * struct pci_gate_cancel - ends waits that know nothing of the gate
@@ -421,19 +415,15 @@ struct pci_gate_cancel {
 int pci_gate_cancel_add(struct pci_gate *gate, struct pci_gate_cancel *cancel);
 void pci_gate_cancel_del(struct pci_gate *gate, struct pci_gate_cancel *cancel);
 
-/* gate_wait.c: waits that end with the device */
-
 /*
  * A wait ends at once when the gate is shut, but not
  * PCI_GATE_WAIT_THAW: while it is frozen: what is waited for comes after the thaw
  * PCI_GATE_WAIT_CLOSING: while it is closing: in remove(), of a device that answers
- *
- * Who waits with one of these two must not be in a section, nor have a hold.
+ * Who waits with one of these two must not be in a section, nor have a hold.  With
+ * PCI_GATE_WAIT_INTERRUPTIBLE a signal ends it, too, with -ERESTARTSYS.
  */
 #define PCI_GATE_WAIT_THAW	BIT(0)
 #define PCI_GATE_WAIT_CLOSING	BIT(1)
-
-/* Also by a signal, with -ERESTARTSYS; in a section, too. */
 #define PCI_GATE_WAIT_INTERRUPTIBLE	BIT(2)
 
 /**

@@ -12,8 +12,9 @@
  *
  * After window_ms nobody may enter any more, until hotplug had its chance.  Those
  * who are still inside after OVERSTAY times as long, or callback_ms if that is
- * less, are expelled: the lock is dropped, but pci_stop_dev() still waits for the member's device lock, and the
- * member checks again whether its device is there when it next enters.
+ * less, are expelled: the lock is dropped, but pci_stop_dev() still waits for a
+ * member's device lock, and the member checks again whether its device is there
+ * when it next enters.
  */
 
 #include <linux/jiffies.h>
