@@ -7,8 +7,8 @@
  * state to which, is in LoPAR, "PE State Control" and the sections of the calls
  * that follow it there.
  *
- * In this order: PEs; devices; MMIO and I/O; DMA; operations on a PE; error logs;
- * RTAS calls; what the rest of QEMU calls; properties; birth and death.
+ * In this order: PEs; devices; MMIO and I/O; DMA; operations on a PE; error
+ * logs; RTAS calls; what the rest of QEMU calls; properties; birth and death.
  */
 
 #include "qemu/osdep.h"
