@@ -19,7 +19,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
-#include <linux/percpu-refcount.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -32,8 +32,7 @@ struct pci_dev;
  * enum pci_gate_state - what a gate lets in
  * @PCI_GATE_LIVE: everybody
  * @PCI_GATE_FROZEN: nobody, until it is thawed
- * @PCI_GATE_CLOSING: nobody any more, but the device may answer: the driver is
- *	being unbound
+ * @PCI_GATE_CLOSING: nobody any more: an unbind, the device may answer
  * @PCI_GATE_DEAD: nobody any more, and the device is gone or given up
  * @PCI_GATE_NR_STATES: number of states
  */
@@ -45,24 +44,31 @@ enum pci_gate_state {
 	PCI_GATE_NR_STATES
 };
 
-/* pci_gate.state: the state, and above it how often the gate was thawed. */
-#define PCI_GATE_STATE_BITS	2
-#define PCI_GATE_STATE_MASK	((1U << PCI_GATE_STATE_BITS) - 1)
+#define PCI_GATE_STATE_MASK	3L /* of the address in pci_gate.state */
+
+/* How many holds, and sections that may sleep, began and ended on one CPU. */
+struct pci_gate_count {
+	unsigned long in;
+	unsigned long out;
+};
 
 /**
  * struct pci_gate - the gate of a PCI device
  *
  * Made by pcim_gate_create().  All members belong to the core.
  *
- * @state: enum pci_gate_state and the epoch; moves by compare-and-exchange only
+ * @state: @count and enum pci_gate_state; moves by compare-and-exchange only
+ * @in: where to count who enters: @count, or nowhere while it is drained; under @lock
+ * @count: who is inside, except in atomic sections
+ * @epoch: how often it was thawed; under @list_lock
  * @closed: somebody closes it, or has; set once, under @lock
  * @released: and all that hung off it was released
- * @down: @ref was killed, so that it can be seen when nobody is inside; under
- *	@lock
+ * @down: it is being drained, or is; under @lock
  * @disarmed: no cancel callback can be armed any more; under @list_lock
- * @list_lock: protects @cancels and @canceller
- * @ref: one for each section that may sleep, and each hold
- * @lock: protects @down, @stops, @actions and @nodes
+ * @list_lock: protects @epoch, @cancels and @canceller
+ * @out: how many were out when the drain began to wait for @gp; under @lock
+ * @gp: the drain's grace period; under @lock
+ * @lock: protects @in, @down, @out, @gp, @stops, @actions and @nodes
  * @cancels: armed cancel callbacks
  * @canceller: runs one of them
  * @cancel: and which
@@ -79,13 +85,17 @@ enum pci_gate_state {
  * @map: what lockdep knows of sections
  */
 struct pci_gate {
-	atomic_t state;
+	atomic_long_t state;
+	struct pci_gate_count __percpu *in;
+	struct pci_gate_count __percpu *count;
+	u32 epoch;
 	bool closed;
 	bool released;
 	bool down;
 	bool disarmed;
 	spinlock_t list_lock; /* see above */
-	struct percpu_ref ref;
+	unsigned long out;
+	unsigned long gp;
 	struct mutex lock; /* see above */
 	struct hlist_head cancels;
 	struct task_struct *canceller;
@@ -100,9 +110,7 @@ struct pci_gate {
 	struct kref kref;
 	struct hlist_node hash;
 	struct rcu_head rcu;
-#ifdef CONFIG_DEBUG_LOCK_ALLOC
-	struct lockdep_map map;
-#endif
+	struct lockdep_map map; /* empty without lockdep */
 };
 
 /* gate_fault.c: is somebody turned away, as a test of his driver? */
@@ -114,7 +122,6 @@ static inline bool pci_gate_should_fail(struct pci_gate *gate)
 }
 
 /* What lockdep knows of sections: a lock held for reading. */
-#ifdef CONFIG_DEBUG_LOCK_ALLOC
 static inline void pci_gate_dep_acquire(struct pci_gate *gate)
 {
 	lock_map_acquire_tryread(&gate->map);
@@ -124,39 +131,33 @@ static inline void pci_gate_dep_release(struct pci_gate *gate)
 {
 	lock_map_release(&gate->map);
 }
-#else
-static inline void pci_gate_dep_acquire(struct pci_gate *gate) { }
-static inline void pci_gate_dep_release(struct pci_gate *gate) { }
-#endif
 
 /**
  * pci_gate_state - what does a gate let in at the moment?
  * @gate: the gate
  *
  * Context: Any.
- * Return: The state, which may be another one at once: it is a hint outside of
- * a section, and in one it says that one should end it.  What was written before
- * a thaw can be read after this has returned PCI_GATE_LIVE.
+ * Return: The state, which may be another one at once: outside of a section a hint.
+ * What was written before a thaw can be read after this has returned PCI_GATE_LIVE.
  */
 static inline enum pci_gate_state pci_gate_state(struct pci_gate *gate)
 {
-	return atomic_read_acquire(&gate->state) & PCI_GATE_STATE_MASK;
+	return atomic_long_read_acquire(&gate->state) & PCI_GATE_STATE_MASK;
 }
 
 /**
  * pci_gate_epoch - how often was a gate thawed?
  * @gate: the gate
  *
- * If it is another number than in a section before, the device may have been
- * reset in between.
+ * Another number than in a section before: the device may have been reset.
  *
  * Context: Any.  Does not change inside a section, unless the gate is frozen and
  * thawed without having been drained: then the device was not reset.
- * Return: The number, modulo 2^30.
+ * Return: The number, modulo 2^32.
  */
 static inline u32 pci_gate_epoch(struct pci_gate *gate)
 {
-	return (u32)atomic_read(&gate->state) >> PCI_GATE_STATE_BITS;
+	return READ_ONCE(gate->epoch);
 }
 
 /**
@@ -164,8 +165,7 @@ static inline u32 pci_gate_epoch(struct pci_gate *gate)
  * @gate: the gate
  *
  * Context: Any.  A hint, as pci_gate_state().
- * Return: 0 if it does, -EAGAIN if it is frozen, -ENODEV if it is closing or
- * dead.
+ * Return: 0 if it does, -EAGAIN if it is frozen, -ENODEV if it is closing or dead.
  */
 static inline int pci_gate_error(struct pci_gate *gate)
 {
@@ -183,13 +183,11 @@ static inline int pci_gate_error(struct pci_gate *gate)
  * pci_gate_enter_atomic - begin a section that does not sleep
  * @gate: the gate; referenced by the caller
  *
- * What is inside should take microseconds: a drain waits for an RCU grace period.
- * Sections nest in any way, but an inner one may fail when the outer did not.
+ * What is inside should take microseconds: it is an RCU read-side section.  Sections
+ * nest in any way, but an inner one may fail when the outer did not.
  *
- * Context: Any in which RCU is watching.  Until pci_gate_exit_atomic() an RCU
- * read-side section.
- * Return: true if the section has begun, false if the gate lets nobody in; see
- * pci_gate_error().
+ * Context: Any in which RCU is watching.
+ * Return: true, or false if the gate lets nobody in; see pci_gate_error().
  */
 static inline bool __must_check pci_gate_enter_atomic(struct pci_gate *gate)
 {
@@ -219,31 +217,35 @@ static inline void pci_gate_exit_atomic(struct pci_gate *gate)
 	rcu_read_unlock();
 }
 
-/* Count somebody in, if the gate lets in. */
+/* Count somebody in.  True if he is let in, and was counted where a drain looks. */
+static inline bool __pci_gate_count(struct pci_gate *gate,
+				    struct pci_gate_count __percpu *count)
+{
+	this_cpu_inc(count->in);
+	barrier(); /* no more is needed, see gate_drain.c */
+	return atomic_long_read_acquire(&gate->state) == (__force long)count;
+}
+
+/* gate.c: count him out again, unless the gate lets in meanwhile. */
+int __pci_gate_turn_away(struct pci_gate *gate,
+			 struct pci_gate_count __percpu *count);
+
 static inline int __pci_gate_hold(struct pci_gate *gate)
 {
-	int ret;
+	struct pci_gate_count __percpu *count = READ_ONCE(gate->in);
 
-	rcu_read_lock();
-	/*
-	 * As in an atomic section, the drain's grace period waits for us from
-	 * here, so it counts us in.  The reference can only be dead if the drain
-	 * began after we looked at the state.
-	 */
-	ret = pci_gate_error(gate);
-	if (likely(!ret) && unlikely(!percpu_ref_tryget_live_rcu(&gate->ref)))
-		ret = pci_gate_error(gate) ?: -EAGAIN;
-	rcu_read_unlock();
-	return ret;
+	RCU_LOCKDEP_WARN(!rcu_is_watching(), "pci_gate: RCU is not watching");
+	if (likely(__pci_gate_count(gate, count)))
+		return 0;
+	return __pci_gate_turn_away(gate, count);
 }
 
 /**
  * pci_gate_hold - keep a gate from being drained
  * @gate: the gate; referenced by the caller
  *
- * A section that no task owns: pci_gate_unhold() may come from elsewhere, such as
- * the interrupt that completes what was begun.  Whoever holds a gate without a
- * limit should have a cancel callback, see pci_gate_cancel_add().
+ * A section that no task owns: pci_gate_unhold() may come from an interrupt.  Who
+ * holds without a limit should have a cancel callback, see pci_gate_cancel_add().
  *
  * Context: Any in which RCU is watching; never sleeps.
  * Return: 0, -EAGAIN if the gate is frozen, -ENODEV if it is closing or dead.
@@ -257,23 +259,24 @@ static inline int __must_check pci_gate_hold(struct pci_gate *gate)
  * pci_gate_hold_nested - hold a gate once more, whatever its state
  * @gate: the gate
  *
- * Context: Any, inside a section or with a hold.  To be ended by
- * pci_gate_unhold().
+ * Context: Any, inside a section or with a hold.  Ended by pci_gate_unhold().
  */
 static inline void pci_gate_hold_nested(struct pci_gate *gate)
 {
-	percpu_ref_get(&gate->ref);
+	this_cpu_inc(gate->count->in);
 }
 
 /**
  * pci_gate_unhold - end a hold
  * @gate: the gate
  *
- * Context: Any but NMI; with PREEMPT_RT not in a hard interrupt.
+ * Context: Any but NMI, if RCU is watching; takes no lock.  @gate may be freed at once.
  */
 static inline void pci_gate_unhold(struct pci_gate *gate)
 {
-	percpu_ref_put(&gate->ref);
+	RCU_LOCKDEP_WARN(!rcu_is_watching(), "pci_gate: RCU is not watching");
+	barrier(); /* no more is needed, see gate_drain.c */
+	this_cpu_inc(gate->count->out);
 }
 
 /**
@@ -300,8 +303,7 @@ static inline int __must_check pci_gate_tryenter(struct pci_gate *gate)
  * pci_gate_enter_nested - begin a section inside a section
  * @gate: the gate
  *
- * Context: Any, inside a section of @gate or with a hold.  To be ended by
- * pci_gate_exit().
+ * Context: Any, inside a section of @gate or with a hold.  Ended by pci_gate_exit().
  */
 static inline void pci_gate_enter_nested(struct pci_gate *gate)
 {
@@ -371,8 +373,7 @@ int pci_gate_thaw(struct pci_gate *gate);
  * @gate: the gate; referenced, or in the hands of its driver before remove()
  *	returns
  *
- * For what may outlive the driver, such as open files.  Does not keep the gate
- * open.
+ * For what may outlive the driver, such as open files.  It may be shut any time.
  *
  * Context: Any.
  * Return: @gate.
@@ -430,8 +431,7 @@ void pci_gate_cancel_del(struct pci_gate *gate, struct pci_gate_cancel *cancel);
  * struct pci_gate_waiter - somebody who waits for something, and for the gate
  * @gate: the gate
  * @flags: PCI_GATE_WAIT_*
- * @epoch: in which he began: if it is over the gate was frozen, and the device reset
- *	perhaps, even if he sees neither
+ * @epoch: in which he began: if it is over the device was reset, perhaps
  * @wq: where what he waits for is told, or NULL
  * @entry: in @wq
  * @shut: among those who wait for the gate

@@ -10,11 +10,12 @@
  *	LIVE <-----> FROZEN ------> CLOSING -----> DEAD
  *	     thaw			(from LIVE as well; kill from any)
  *
- * Who reads LIVE inside an RCU read-side section is in.  One grace period after
- * the word has moved all of those have counted themselves in or are out again,
- * and a percpu_ref tells when the former are out, too (gate_drain.c).  The moves
- * do not touch that reference: killing it is for process context, and the grace
- * period is the drain's anyway.
+ * Who reads LIVE is in, if he has begun an RCU read-side section before, or has
+ * counted himself in.  One grace period after the word has moved the former are out
+ * again, and all of the latter are known (gate_drain.c).
+ *
+ * While the gate is live the word is the address of the counters, so one comparison
+ * tells that, and that it was there that somebody counted himself in.
  */
 
 #include <linux/device.h>
@@ -30,6 +31,9 @@ static DEFINE_SPINLOCK(gate_lock);
 
 /* For cancel callbacks, which no other work is to hold up, and to free gates. */
 struct workqueue_struct *pci_gate_wq;
+
+static_assert(PCI_GATE_NR_STATES - 1 == PCI_GATE_STATE_MASK);
+static_assert(__alignof__(struct pci_gate_count) > PCI_GATE_STATE_MASK);
 
 /*
  * From which state to which.  DEAD is terminal, CLOSING nearly so.
@@ -49,32 +53,25 @@ static const u8 moves[PCI_GATE_NR_MOVES][PCI_GATE_NR_STATES] = {
 	},
 };
 
-/*
- * The state word after a move.  Each thaw begins another epoch, and not the freeze:
- * in a section that began before that the device was not reset yet.
- */
-u32 pci_gate_next(u32 word, enum pci_gate_move move)
+enum pci_gate_state pci_gate_next(enum pci_gate_state from,
+				  enum pci_gate_move move)
 {
-	u32 from = word & PCI_GATE_STATE_MASK;
-	u32 to = moves[move][from];
-
-	if (to == PCI_GATE_LIVE && from != PCI_GATE_LIVE)
-		word += PCI_GATE_STATE_MASK + 1;
-	return (word & ~PCI_GATE_STATE_MASK) | to;
+	return moves[move][from];
 }
 EXPORT_SYMBOL_GPL(pci_gate_next);
 
 /* Move the state word and tell everybody who waits.  Any context. */
 void pci_gate_move(struct pci_gate *gate, enum pci_gate_move move)
 {
-	int old = atomic_read(&gate->state);
-	int new;
+	long old = atomic_long_read(&gate->state);
+	long new;
 
 	do {
-		new = pci_gate_next(old, move);
+		new = (old & ~PCI_GATE_STATE_MASK) |
+		      pci_gate_next(old & PCI_GATE_STATE_MASK, move);
 		if (new == old)
 			return;
-	} while (!atomic_try_cmpxchg(&gate->state, &old, new));
+	} while (!atomic_long_try_cmpxchg(&gate->state, &old, new));
 	/*
 	 * That was a full barrier.  Who waits has queued himself and then looks
 	 * at the state; who arms a callback has put it into the list and then
@@ -85,6 +82,28 @@ void pci_gate_move(struct pci_gate *gate, enum pci_gate_move move)
 		pci_gate_cancel_all(gate);
 }
 EXPORT_SYMBOL_GPL(pci_gate_move);
+
+/*
+ * The gate does not let in, or did not when somebody looked where to count himself:
+ * pci_gate_hold() in other cases than usual.
+ */
+int __pci_gate_turn_away(struct pci_gate *gate,
+			 struct pci_gate_count __percpu *count)
+{
+	int ret;
+
+	do {
+		if (count == gate->count)
+			pci_gate_unhold(gate);
+		ret = pci_gate_error(gate);
+		if (ret)
+			return ret;
+		/* Thawed; what he has found before may have been nowhere. */
+		count = READ_ONCE(gate->in);
+	} while (!__pci_gate_count(gate, count));
+	return 0;
+}
+EXPORT_SYMBOL_GPL(__pci_gate_turn_away);
 
 /**
  * pci_gate_freeze - let nobody in until the thaw
@@ -117,6 +136,25 @@ void pci_gate_kill(struct pci_gate *gate)
 }
 EXPORT_SYMBOL_GPL(pci_gate_kill);
 
+/*
+ * From frozen to live.  Another epoch begins, and not with the freeze: in a section
+ * that began before that the device was not reset yet.  All of that first, for who
+ * sees LIVE.  If the gate is shut for ever in between it is drained once more, by who
+ * closes it.
+ */
+static void let_in(struct pci_gate *gate)
+{
+	lockdep_assert_held(&gate->lock);
+
+	guard(spinlock_irqsave)(&gate->list_lock);
+	if (pci_gate_state(gate) != PCI_GATE_FROZEN)
+		return;
+	gate->down = false;
+	WRITE_ONCE(gate->in, gate->count);
+	WRITE_ONCE(gate->epoch, gate->epoch + 1);
+	pci_gate_move(gate, PCI_GATE_THAW);
+}
+
 /**
  * pci_gate_thaw - let everybody in again
  * @gate: the gate
@@ -124,8 +162,7 @@ EXPORT_SYMBOL_GPL(pci_gate_kill);
  * Whoever froze the gate and touched what sections use, in a reset for example,
  * must have drained it before that.
  *
- * Context: Process context.  Sleeps for a grace period if a drain has begun just
- * before.
+ * Context: Process context, sleeps.
  * Return: 0, also if it was live; -ENODEV if the gate was shut for ever meanwhile.
  */
 int pci_gate_thaw(struct pci_gate *gate)
@@ -133,15 +170,7 @@ int pci_gate_thaw(struct pci_gate *gate)
 	might_sleep();
 
 	guard(mutex)(&gate->lock);
-	/*
-	 * The reference first, for who sees LIVE counts on it.  A gate that is
-	 * shut for ever in between is drained once more, by who closes it.
-	 */
-	if (gate->down && pci_gate_state(gate) == PCI_GATE_FROZEN) {
-		percpu_ref_resurrect(&gate->ref);
-		WRITE_ONCE(gate->down, false);
-	}
-	pci_gate_move(gate, PCI_GATE_THAW);
+	let_in(gate);
 	pci_gate_wake_files(gate);
 	return pci_gate_error(gate) == -ENODEV ? -ENODEV : 0;
 }
@@ -180,7 +209,7 @@ static void free_work(struct work_struct *work)
 {
 	struct pci_gate *gate = container_of(work, struct pci_gate, work);
 
-	percpu_ref_exit(&gate->ref);
+	free_percpu(gate->count);
 	pci_dev_put(gate->pdev);
 	kfree(gate);
 }
@@ -195,10 +224,7 @@ static void free_rcu_cb(struct rcu_head *rcu)
 
 static void gate_free(struct kref *kref)
 {
-	/*
-	 * Whoever found it without a reference may still look at it, and the
-	 * last percpu_ref_put() may not have returned.
-	 */
+	/* Whoever found it without a reference may still look at it. */
 	call_rcu(&container_of(kref, struct pci_gate, kref)->rcu, free_rcu_cb);
 }
 
@@ -215,13 +241,6 @@ void pci_gate_put(struct pci_gate *gate)
 }
 EXPORT_SYMBOL_GPL(pci_gate_put);
 
-/* Nobody is inside any more.  From wherever the last one left. */
-static void gate_empty(struct percpu_ref *ref)
-{
-	/* The count went to zero by a full barrier. */
-	wake_up_var(&container_of(ref, struct pci_gate, ref)->state);
-}
-
 static struct pci_gate *gate_alloc(struct pci_dev *pdev,
 				   struct lock_class_key *key)
 {
@@ -229,11 +248,13 @@ static struct pci_gate *gate_alloc(struct pci_dev *pdev,
 
 	if (!gate)
 		return NULL;
-	if (percpu_ref_init(&gate->ref, gate_empty, PERCPU_REF_ALLOW_REINIT,
-			    GFP_KERNEL)) {
+	gate->count = alloc_percpu(struct pci_gate_count);
+	if (!gate->count) {
 		kfree(gate);
 		return NULL;
 	}
+	gate->in = gate->count;
+	atomic_long_set(&gate->state, (__force long)gate->count);
 	spin_lock_init(&gate->list_lock);
 	mutex_init(&gate->lock);
 	INIT_WORK(&gate->work, pci_gate_cancel_work);

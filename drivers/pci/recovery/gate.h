@@ -31,7 +31,8 @@ enum pci_gate_move {
 extern struct workqueue_struct *pci_gate_wq;
 
 /* gate.c */
-u32 pci_gate_next(u32 word, enum pci_gate_move move);
+enum pci_gate_state pci_gate_next(enum pci_gate_state from,
+				  enum pci_gate_move move);
 void pci_gate_move(struct pci_gate *gate, enum pci_gate_move move);
 void pci_gate_unhash(struct pci_gate *gate);
 void pci_gate_release_first(struct pci_gate *gate);

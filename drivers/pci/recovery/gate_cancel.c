@@ -15,6 +15,14 @@
 
 #include "gate.h"
 
+/* The state, and each time that it is frozen another word. */
+static u32 state_word(struct pci_gate *gate)
+{
+	lockdep_assert_held(&gate->list_lock);
+
+	return gate->epoch * (PCI_GATE_STATE_MASK + 1) | pci_gate_state(gate);
+}
+
 /* The first that was not told of the state as it is, if that is of interest. */
 static struct pci_gate_cancel *untold(struct pci_gate *gate, u32 word)
 {
@@ -37,7 +45,7 @@ static struct pci_gate_cancel *next(struct pci_gate *gate, u32 *word)
 	struct pci_gate_cancel *cancel;
 
 	guard(spinlock_irq)(&gate->list_lock);
-	*word = atomic_read(&gate->state);
+	*word = state_word(gate);
 	cancel = untold(gate, *word);
 	if (!cancel)
 		return NULL;
@@ -51,7 +59,7 @@ static struct pci_gate_cancel *next(struct pci_gate *gate, u32 *word)
 bool pci_gate_cancels_told(struct pci_gate *gate)
 {
 	guard(spinlock_irqsave)(&gate->list_lock);
-	return !gate->canceller && !untold(gate, atomic_read(&gate->state));
+	return !gate->canceller && !untold(gate, state_word(gate));
 }
 EXPORT_SYMBOL_GPL(pci_gate_cancels_told);
 

@@ -2,17 +2,36 @@
 /*
  * Drain a gate: wait until nobody is inside any more.
  *
- *	state moved -> reference killed -> one grace period -> counted -> zero
+ *	state moved -> exits counted -> one grace period -> entries counted: as many
  *
- * The grace period is that of percpu_ref_kill().  At its end all atomic sections
- * are over, and all others have counted themselves in.  It does not matter how many
- * sections, holds and resources there are, nor how many gates: their grace periods
- * run at the same time.
+ * Who enters counts himself in and then looks at the state, who exits counts himself
+ * out.  Neither has a barrier.  As with SRCU-fast, this_cpu_inc() is an RCU read-side
+ * section by itself: it is one instruction, or has preemption or interrupts off.
+ * So the grace period makes all the order there is:
+ *
+ * - Who has read LIVE is counted in.  If his this_cpu_inc() came after the beginning
+ *   of the grace period, so would his look at the state, which has moved by then.  So
+ *   it comes before the end, after which entries are counted.
+ * - Whose exit is counted, his entry is, too, and what he did inside is done.  His
+ *   this_cpu_inc() comes before the beginning, for it was seen there.  So that and
+ *   whatever precedes it, on any CPU, comes before the end.  This also holds for who
+ *   was counted in but turned away, and for sections inside of sections.
+ *
+ * So if there are as many entries as exits nobody is inside, and in atomic sections
+ * nobody is anyway.  If there are more somebody was: that is seen when the sums have
+ * become the same, and then all is done once more.
+ *
+ * Exits do not tell: a drain looks again after a while.  So they take no lock, and
+ * do not touch a gate that may have been freed.  It does not matter how many sections,
+ * holds and resources there are, nor how many gates: their grace periods run at the
+ * same time.
  */
 
 #include <linux/debug_locks.h>
 #include <linux/jiffies.h>
 #include <linux/pci.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/debug.h>
 
 #include "gate.h"
@@ -32,7 +51,62 @@ static int check_drain(struct pci_gate *gate)
 	return 0;
 }
 
-/* Begin to drain @gate, do not wait.  -EAGAIN if it lets in. */
+/*
+ * Where who is turned away is counted: somebody who tries to enter all the time would
+ * make the sums differ for ever.  Who has looked for pci_gate.in before that is still
+ * counted in and out there, but once only.
+ */
+static DEFINE_PER_CPU(struct pci_gate_count, nowhere);
+
+static unsigned long count_in(struct pci_gate *gate)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	/* Also of those that are offline: somebody may have begun there. */
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(gate->count, cpu)->in);
+	return sum;
+}
+
+static unsigned long count_out(struct pci_gate *gate)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(gate->count, cpu)->out);
+	return sum;
+}
+
+/* Count who is out, and from here on wait for a grace period. */
+static void count(struct pci_gate *gate)
+{
+	lockdep_assert_held(&gate->lock);
+
+	gate->out = count_out(gate);
+	/* Begins with a full barrier. */
+	gate->gp = start_poll_synchronize_rcu();
+}
+
+/* Was everybody out?  If he was not, but seems to be now, count once more. */
+static bool is_empty(struct pci_gate *gate)
+{
+	unsigned long in;
+	bool over;
+
+	lockdep_assert_held(&gate->lock);
+
+	over = poll_state_synchronize_rcu(gate->gp);
+	in = count_in(gate);
+	if (in == gate->out)
+		return over;
+	if (in == count_out(gate))
+		count(gate);
+	return false;
+}
+
+/* Begin to drain @gate, unless somebody has; do not wait.  -EAGAIN if it lets in. */
 int pci_gate_drain_begin(struct pci_gate *gate)
 {
 	int ret = check_drain(gate);
@@ -40,24 +114,21 @@ int pci_gate_drain_begin(struct pci_gate *gate)
 	if (ret)
 		return ret;
 	guard(mutex)(&gate->lock);
+	if (gate->down)
+		return 0;
 	if (pci_gate_state(gate) == PCI_GATE_LIVE)
 		return -EAGAIN;
-	if (!gate->down) {
-		WRITE_ONCE(gate->down, true);
-		percpu_ref_kill(&gate->ref);
-	}
+	gate->down = true;
+	WRITE_ONCE(gate->in, &nowhere);
+	count(gate);
 	return 0;
 }
 
 /* Is nobody inside, nor any cancel callback to be called? */
 bool pci_gate_drained(struct pci_gate *gate)
 {
-	if (!READ_ONCE(gate->down) || !percpu_ref_is_zero(&gate->ref) ||
-	    !pci_gate_cancels_told(gate))
-		return false;
-	/* What was done inside was done before what the caller does next. */
-	smp_mb();
-	return true;
+	guard(mutex)(&gate->lock);
+	return gate->down && is_empty(gate) && pci_gate_cancels_told(gate);
 }
 EXPORT_SYMBOL_GPL(pci_gate_drained);
 
@@ -76,7 +147,7 @@ static void report(struct pci_gate *gate, unsigned int ms)
 	if (callback)
 		pci_warn(gate->pdev, "gate: %ps is running for more than %u ms\n",
 			 callback, ms);
-	if (percpu_ref_is_zero(&gate->ref))
+	if (count_out(gate) == count_in(gate))
 		return;
 	pci_warn(gate->pdev, "gate: somebody is inside for more than %u ms\n", ms);
 	/* He holds "pci_gate". */
@@ -87,33 +158,28 @@ static void report(struct pci_gate *gate, unsigned int ms)
 int pci_gate_drain_end(struct pci_gate *gate, unsigned long timeout)
 {
 	unsigned int ms = READ_ONCE(pci_recovery_callback_ms);
-	unsigned long slice, limit = msecs_to_jiffies(ms);
+	unsigned long start = jiffies, waited = 0;
 	bool reported = false;
 	int ret;
 
-	for (;;) {
+	while (!pci_gate_drained(gate)) {
 		/* Thawed meanwhile, or thawed and shut again. */
-		if (!READ_ONCE(gate->down)) {
-			ret = pci_gate_drain_begin(gate);
-			if (ret)
-				return ret;
-		}
-		slice = min(timeout, limit);
-		if (wait_var_event_timeout(&gate->state,
-					   pci_gate_drained(gate) ||
-					   !READ_ONCE(gate->down), slice)) {
-			if (pci_gate_drained(gate))
-				return 0;
-			continue;
-		}
-		if (timeout != MAX_SCHEDULE_TIMEOUT)
-			timeout -= slice;
-		if (!timeout)
+		ret = pci_gate_drain_begin(gate);
+		if (ret)
+			return ret;
+		if (waited >= timeout)
 			return -ETIMEDOUT;
-		if (!reported)
+		if (!reported && waited >= msecs_to_jiffies(ms)) {
 			report(gate, ms);
-		reported = true;
+			reported = true;
+		}
+		/* So it is a 16th too late at most. */
+		schedule_timeout_uninterruptible(min3(waited / 16 + 1,
+						      timeout - waited,
+						      (unsigned long)HZ / 10));
+		waited = jiffies - start;
 	}
+	return 0;
 }
 
 /**

@@ -110,16 +110,19 @@ static long knock(struct suite_task *task)
 {
 	struct pci_gate *gate = task->gate;
 	long kept_out = 0;
-	int word, ret;
+	bool live;
+	u32 epoch;
+	int ret;
 
 	complete(&task->begun);
 	while (!completion_done(&task->go)) {
-		word = atomic_read_acquire(&gate->state);
+		epoch = pci_gate_epoch(gate);
+		live = pci_gate_state(gate) == PCI_GATE_LIVE;
 		ret = pci_gate_tryenter(gate);
 		if (!ret)
 			pci_gate_exit(gate);
-		else if (!(word & PCI_GATE_STATE_MASK) &&
-			 atomic_read(&gate->state) == word)
+		else if (live && pci_gate_state(gate) == PCI_GATE_LIVE &&
+			 pci_gate_epoch(gate) == epoch)
 			kept_out++;
 		cond_resched();
 	}

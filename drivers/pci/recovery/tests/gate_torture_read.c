@@ -90,19 +90,20 @@ void gate_read_sleep(struct gate_target *t, const u32 *r)
 {
 	struct pci_gate *gate = get_gate(t);
 	unsigned int resets = 0;
-	u32 epoch = 0;
-	int i, word, ret;
+	u32 before, epoch = 0;
+	bool live;
+	int i, ret;
 
 	for (i = 0; gate && i < 20; i++) {
 		struct gate_res *res;
 
-		word = atomic_read_acquire(&gate->state);
+		before = pci_gate_epoch(gate);
+		live = pci_gate_state(gate) == PCI_GATE_LIVE;
 		ret = r[0] % 4 ? pci_gate_tryenter(gate) : pci_gate_enter(gate);
 		/* If it was found drained the state was moved before. */
 		smp_rmb();
-		/* Each thaw changes the word. */
-		if (ret && !(word & PCI_GATE_STATE_MASK) &&
-		    atomic_read(&gate->state) == word)
+		if (ret && live && pci_gate_state(gate) == PCI_GATE_LIVE &&
+		    pci_gate_epoch(gate) == before)
 			gate_error(t, "kept out of a live gate");
 		if (ret)
 			continue;
