@@ -85,11 +85,11 @@ kunit_test_suites(&votes_suite, &ladder_suite, &budget_suite, &storm_suite,
 		  &tree_suite, &gone_suite, &restore_suite, &deadline_suite,
 		  &fault_suite, &sysfs_suite, &step_suite, &hand_suite,
 		  &platform_suite, &uevent_suite, &after_suite, &again_suite,
-		  &gate_suite, &gate_drain_suite, &gate_wait_suite,
-		  &gate_cancel_suite, &gate_pe_suite, &gate_unbind_suite,
-		  &health_suite, &request_suite, &gate_long_suite,
-		  &gate_fault_suite, &gate_file_suite, &gate_poll_suite,
-		  &gate_map_suite);
+		  &gate_suite, &gate_drain_suite, &gate_count_suite,
+		  &gate_wait_suite, &gate_cancel_suite, &gate_pe_suite,
+		  &gate_unbind_suite, &health_suite, &request_suite,
+		  &gate_long_suite, &gate_fault_suite, &gate_file_suite,
+		  &gate_poll_suite, &gate_map_suite);
 
 MODULE_DESCRIPTION("KUnit tests for PCI error recovery");
 MODULE_LICENSE("GPL");

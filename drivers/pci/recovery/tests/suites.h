@@ -82,6 +82,7 @@ extern struct kunit_suite after_suite;
 extern struct kunit_suite again_suite;
 extern struct kunit_suite gate_suite;
 extern struct kunit_suite gate_drain_suite;
+extern struct kunit_suite gate_count_suite;
 extern struct kunit_suite gate_wait_suite;
 extern struct kunit_suite gate_cancel_suite;
 extern struct kunit_suite gate_pe_suite;
