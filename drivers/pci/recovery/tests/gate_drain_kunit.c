@@ -117,6 +117,8 @@ static long knock(struct suite_task *task)
 	complete(&task->begun);
 	while (!completion_done(&task->go)) {
 		epoch = pci_gate_epoch(gate);
+		/* Or it may be that of a thaw after all that follows. */
+		smp_rmb();
 		live = pci_gate_state(gate) == PCI_GATE_LIVE;
 		ret = pci_gate_tryenter(gate);
 		if (!ret)
