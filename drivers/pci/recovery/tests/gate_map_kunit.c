@@ -133,11 +133,13 @@ static void map_states(struct kunit *test)
 		usleep_range(1000, 2000);
 	KUNIT_EXPECT_FALSE(test, mapped(addr));
 	KUNIT_EXPECT_FALSE(test, faults_in(addr));
+	/* And no others, with the driver there, and without. */
+	KUNIT_EXPECT_EQ(test, map(test, PAGE_SIZE, MAP_SHARED, 0),
+			(unsigned long)-ENODEV);
 	device_release_driver(&fpe->fn[0].pdev->dev);
 	KUNIT_EXPECT_FALSE(test, faults_in(addr));
-	/* And no others. */
-	addr = map(test, PAGE_SIZE, MAP_SHARED, 0);
-	KUNIT_EXPECT_EQ(test, addr, (unsigned long)-ENODEV);
+	KUNIT_EXPECT_EQ(test, map(test, PAGE_SIZE, MAP_SHARED, 0),
+			(unsigned long)-ENODEV);
 }
 
 static unsigned long looked_at;

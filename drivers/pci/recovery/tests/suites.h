@@ -92,7 +92,9 @@ extern struct kunit_suite request_suite;
 extern struct kunit_suite gate_long_suite;
 extern struct kunit_suite gate_fault_suite;
 extern struct kunit_suite gate_file_suite;
+extern struct kunit_suite gate_open_suite;
 extern struct kunit_suite gate_poll_suite;
 extern struct kunit_suite gate_map_suite;
+extern struct kunit_suite gate_map_end_suite;
 
 #endif /* _PCI_RECOVERY_SUITES_H */
