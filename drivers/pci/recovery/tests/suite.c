@@ -90,7 +90,7 @@ kunit_test_suites(&votes_suite, &ladder_suite, &budget_suite, &storm_suite,
 		  &gate_unbind_suite, &health_suite, &request_suite,
 		  &gate_long_suite, &gate_fault_suite, &gate_file_suite,
 		  &gate_open_suite, &gate_poll_suite, &gate_map_suite,
-		  &gate_map_end_suite);
+		  &gate_map_end_suite, &tree_late_suite);
 
 MODULE_DESCRIPTION("KUnit tests for PCI error recovery");
 MODULE_LICENSE("GPL");

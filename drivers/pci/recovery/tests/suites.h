@@ -69,6 +69,7 @@ extern struct kunit_suite ladder_suite;
 extern struct kunit_suite budget_suite;
 extern struct kunit_suite storm_suite;
 extern struct kunit_suite tree_suite;
+extern struct kunit_suite tree_late_suite;
 extern struct kunit_suite gone_suite;
 extern struct kunit_suite restore_suite;
 extern struct kunit_suite deadline_suite;
