@@ -185,8 +185,9 @@ static int file_open(struct inode *inode, struct file *filp)
 	struct pci_gate_file *file;
 	int ret = -ENOMEM;
 
+	/* As when it is being closed: who opens it cannot tell, nor need he. */
 	if (!node)
-		return -ENXIO;
+		return -ENODEV;
 	file = file_alloc(node, filp);
 	if (!file)
 		goto put;

@@ -145,7 +145,7 @@ static void open_by_number(struct kunit *test)
 	__fput_sync(again);
 	device_release_driver(&fpe->fn[0].pdev->dev);
 	again = open_again(filp);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(again), -ENXIO);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(again), -ENODEV);
 	KUNIT_EXPECT_EQ(test, atomic_read(&opens), 2);
 
 	KUNIT_ASSERT_EQ(test, device_attach(&fpe->fn[0].pdev->dev), 1);

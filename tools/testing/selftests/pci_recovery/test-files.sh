@@ -78,7 +78,7 @@ gone() {
 		late read ENODEV
 		late ioctl ENODEV
 		late mmap ENODEV
-		late open ENXIO
+		late open ENODEV
 		closed 0
 	ENDS
 	[ ! -e "$NODE" ] || fail "there still is $NODE"
@@ -162,9 +162,13 @@ BAR=${BAR:-SIGBUS}
 echo 0 > "$DEVICES/$F/recovery/max_freezes"
 [ $PLATFORM != eeh ] || echo 0 > "$EEH/eeh_max_freezes"
 inject "$F" translate
+# It is frozen, and dead at once: which of them the call finds when it wakes is chance.
+wait_for "$LIMIT" grep -q '^read' $OUT
+READ=EAGAIN
+! grep -q '^read ENODEV' $OUT || READ=ENODEV
 ended <<ENDS
 ready 0
-read EAGAIN
+read $READ
 job ECANCELED
 memory SIGBUS
 other inode SIGBUS
