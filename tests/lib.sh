@@ -202,7 +202,7 @@ sum_of() {
 objects() {
 	own_objects
 	sed -n 's/.* file in "\(.*\)c"@$/\1o/p' "$here/tools/splice/hooks.cocci" |
-		sort -u | grep "^arch/$karch/" || : # none
+		sort -u | grep -E "^(arch/$karch|drivers)/" || : # none
 }
 
 # own_objects - the former

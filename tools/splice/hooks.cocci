@@ -174,3 +174,141 @@ identifier phb, addr, option;
 @@
  #include <linux/pci.h>
 +#include <asm/eeh_recovery.h>
+
+// What a virtio device and its driver have for recovery.
+@virtio depends on file in "include/linux/virtio.h"@
+@@
+ struct virtio_device {
+ ...
+ void *priv;
++struct virtio_recovery recovery;
+ ...
+ };
+
+@depends on virtio@
+@@
+ struct virtio_driver {
+ ...
+ int (*restore)(struct virtio_device *dev);
++struct virtio_recovery_driver recovery;
+ ...
+ };
+
+@depends on virtio@
+@@
+ #include <linux/gfp.h>
++#include <linux/virtio_recovery.h>
+
+// A virtio driver is taken off its device, which may have failed: then nothing
+// that remove() waits for will come.  Held here: the device lock.
+@taken depends on file in "drivers/virtio/virtio.c"@
+identifier drv, dev;
+@@
+ virtio_dev_remove(...)
+ {
+ ...
++virtio_recovery_remove(dev);
+ drv->remove(dev);
+ ...
+ }
+
+// Upstream of 6.12 has no error handlers.  Those of later ones are kept.
+@handlers depends on file in "drivers/virtio/virtio_pci_common.c"@
+declarer name module_pci_driver;
+declarer name module_driver;
+identifier driver;
+@@
+-module_pci_driver(driver);
++module_driver(driver, virtio_pci_recovery_register, pci_unregister_driver);
+
+// Who puts it to sleep would wait for requests that only its recovery ends.
+@depends on taken@
+identifier dev;
+@@
+ virtio_device_freeze(struct virtio_device *dev)
+ {
+ ...
++if (virtio_recovery_busy(dev))
++	return -EBUSY;
+ virtio_config_core_disable(dev);
+ ...
+ }
+
+// The device is on, and not used yet: its config space is as after each reset.
+// Held here: the device lock.
+@depends on handlers@
+identifier pci_dev;
+@@
+ virtio_pci_probe(struct pci_dev *pci_dev, ...)
+ {
+ ...
+ pci_set_master(pci_dev);
++virtio_pci_recovery_init(pci_dev);
+ ...
+ }
+
+@depends on handlers@
+@@
+ #include "virtio_pci_common.h"
++#include "virtio_pci_recovery.h"
+
+// A device that does not answer has no status.  Held here: anything.
+@status depends on file in "drivers/virtio/virtio_pci_modern.c"@
+expression status;
+@@
+ vp_get_status(...)
+ {
+ ...
+-return status;
++return virtio_pci_recovery_status(status);
+ }
+
+// One that is gone for good does not end a reset.  Held here: anything.
+@depends on status@
+identifier vdev;
+expression mdev;
+@@
+ vp_reset(struct virtio_device *vdev)
+ {
+ <+...
+-vp_modern_get_status(mdev)
++virtio_pci_recovery_resetting(vdev, vp_modern_get_status(mdev))
+ ...+>
+ }
+
+@depends on status@
+@@
+ #include "virtio_pci_common.h"
++#include "virtio_pci_recovery.h"
+
+// The balloon waits for its device, which may have failed, or will when it is
+// unbound.  Held here: the balloon's lock.
+@balloon depends on file in "drivers/virtio/virtio_balloon.c"@
+expression queue, vq, len;
+@@
+ tell_host(...)
+ {
+ ...
+ sg_init_one(...);
++if (virtio_recovery_lost(vq))
++	return;
+ ...
+-wait_event(queue, virtqueue_get_buf(vq, len));
++wait_event(queue, virtio_recovery_get_buf(vq, len));
+ }
+
+@depends on balloon@
+expression queue, len;
+identifier err, vq;
+@@
+ virtballoon_free_page_report(...)
+ {
+ ...
++if (virtio_recovery_lost(vq))
++	return -ENODEV;
+ err = virtqueue_add_inbuf(vq, ...);
+ ...
+-wait_event(queue, virtqueue_get_buf(vq, len));
++wait_event(queue, virtio_recovery_get_buf(vq, len));
+ ...
+ }

@@ -94,6 +94,7 @@ bool pci_recovery_enabled(void)
 {
 	return enabled;
 }
+EXPORT_SYMBOL_GPL(pci_recovery_enabled);
 
 const char * const pci_pe_states[] = {
 	[PCI_PE_LIVE]	= "live",

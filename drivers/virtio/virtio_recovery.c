@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtio devices whose PCI function has an error: what is asked of their drivers,
+ * and when.
+ *
+ *	NONE --stop--> STOPPED --again--> READY --go--> NONE
+ *			^------- stop -------'
+ *	any --dead--> DEAD
+ *	NONE --stop--> LOST	if the driver has no ops: it is rebound
+ *
+ * All of it is called under the virtio device's lock, below the PCI function's.
+ */
+
+#include <linux/export.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/pci-recovery.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_recovery.h>
+
+static const struct virtio_recovery_ops *ops_of(struct virtio_device *vdev)
+{
+	device_lock_assert(&vdev->dev);
+
+	if (!vdev->dev.driver)
+		return NULL;
+	return drv_to_virtio(vdev->dev.driver)->recovery.ops;
+}
+
+/* Was an error of the device published that is not dealt with? */
+static bool offline(struct virtio_device *vdev)
+{
+	return vdev->recovery.core &&
+	       pci_channel_offline(to_pci_dev(vdev->dev.parent));
+}
+
+/**
+ * virtio_recovery_broken - is there no point in waiting for a virtqueue?
+ * @vq: the virtqueue
+ *
+ * For who waits without end, maybe with a lock that @virtio_recovery_ops.stop
+ * needs.  If its device has an error the virtqueue is broken with this: nobody waits
+ * any more for what is in it, and an answer must not be taken for that to something
+ * else if the device turns out to be well.
+ *
+ * Context: Any.
+ * Return: true if the virtqueue is broken.
+ */
+bool virtio_recovery_broken(struct virtqueue *vq)
+{
+	if (!virtqueue_is_broken(vq) && offline(vq->vdev))
+		__virtqueue_break(vq);
+	return virtqueue_is_broken(vq);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_broken);
+
+/**
+ * virtio_recovery_get_buf - has the device answered, or will it not?
+ * @vq: the virtqueue
+ * @len: how much the device wrote
+ *
+ * As virtqueue_get_buf(), for who waits for it.
+ *
+ * Context: As virtqueue_get_buf().
+ * Return: true if there is nothing to wait for any more.
+ */
+bool virtio_recovery_get_buf(struct virtqueue *vq, unsigned int *len)
+{
+	return virtqueue_get_buf(vq, len) || virtio_recovery_broken(vq);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_get_buf);
+
+/**
+ * virtio_recovery_enable_cb_delayed - enable callbacks, or see that there is no point
+ * @vq: the virtqueue
+ *
+ * As virtqueue_enable_cb_delayed(), for who does that until it succeeds.
+ *
+ * Context: As virtqueue_enable_cb_delayed().
+ * Return: true if callbacks come, or none will as the virtqueue is broken.
+ */
+bool virtio_recovery_enable_cb_delayed(struct virtqueue *vq)
+{
+	return virtqueue_enable_cb_delayed(vq) || virtqueue_is_broken(vq);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_enable_cb_delayed);
+
+/**
+ * virtio_recovery_stop - have a driver leave its device alone
+ * @vdev: a virtio device that has an error
+ *
+ * Context: Process context.  Does not touch the device.
+ * Return: 0, or -EOPNOTSUPP if its driver has to be rebound.
+ */
+int virtio_recovery_stop(struct virtio_device *vdev)
+{
+	enum virtio_recovery_state *state = &vdev->recovery.state;
+	const struct virtio_recovery_ops *ops;
+
+	guard(device)(&vdev->dev);
+	ops = ops_of(vdev);
+	if (*state == VIRTIO_RECOVERY_NONE) {
+		*state = VIRTIO_RECOVERY_LOST;
+		if (!ops || !ops->stop || ops->stop(vdev)) {
+			/* Some wait with interrupts off. */
+			virtio_break_device(vdev);
+			return -EOPNOTSUPP;
+		}
+		*state = VIRTIO_RECOVERY_STOPPED;
+	}
+	if (*state == VIRTIO_RECOVERY_READY) {
+		virtio_break_device(vdev);
+		*state = VIRTIO_RECOVERY_STOPPED;
+	}
+	return *state == VIRTIO_RECOVERY_STOPPED ? 0 : -EOPNOTSUPP;
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_stop);
+
+/* Virtio 1.2, 3.1.1: from reset to where the virtqueues are set up. */
+static int negotiate(struct virtio_device *vdev)
+{
+	int ret;
+
+	virtio_reset_device(vdev);
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+	ret = vdev->config->finalize_features(vdev);
+	if (ret || !virtio_has_feature(vdev, VIRTIO_F_VERSION_1))
+		return ret;
+	virtio_add_status(vdev, VIRTIO_CONFIG_S_FEATURES_OK);
+	/* All that were negotiated before, or it is not the same device. */
+	if (!(vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_FEATURES_OK))
+		return -ENODEV;
+	return 0;
+}
+
+/**
+ * virtio_recovery_again - have a driver set up its device again
+ * @vdev: a virtio device whose PCI function was reset
+ *
+ * The reset of the function need not have reset the virtio device.
+ *
+ * Context: Process context.
+ * Return: 0 or an error; then it can be called once more, after another reset.
+ */
+int virtio_recovery_again(struct virtio_device *vdev)
+{
+	const struct virtio_recovery_ops *ops;
+	int ret;
+
+	guard(device)(&vdev->dev);
+	ops = ops_of(vdev);
+	/* It was taken off the device, or another put there, by hand. */
+	if (vdev->recovery.state != VIRTIO_RECOVERY_STOPPED)
+		return vdev->dev.driver ? -ESTALE : 0;
+	ret = negotiate(vdev);
+	if (!ret)
+		ret = ops->again(vdev);
+	if (ret) {
+		dev_warn(&vdev->dev, "not set up after a reset: %d\n", ret);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_FAILED);
+		return ret;
+	}
+	vdev->recovery.state = VIRTIO_RECOVERY_READY;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_again);
+
+/**
+ * virtio_recovery_go - have a driver use its device again
+ * @vdev: a virtio device that works again
+ *
+ * Context: Process context.
+ */
+void virtio_recovery_go(struct virtio_device *vdev)
+{
+	enum virtio_recovery_state was;
+
+	guard(device)(&vdev->dev);
+	was = vdev->recovery.state;
+	if (was != VIRTIO_RECOVERY_READY && was != VIRTIO_RECOVERY_LOST)
+		return;
+	vdev->recovery.state = VIRTIO_RECOVERY_NONE;
+	if (was == VIRTIO_RECOVERY_READY)
+		ops_of(vdev)->go(vdev);
+	else
+		/* There was no reset, as another function did not need one. */
+		__virtio_unbreak_device(vdev);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_go);
+
+/* Those who wait look at virtqueue_is_broken(), when they are woken. */
+static void wake_all(struct virtio_device *vdev)
+{
+	struct virtqueue *vq;
+
+	virtio_device_for_each_vq(vdev, vq) {
+		guard(irqsave)();
+		if (vq->callback)
+			vq->callback(vq);
+	}
+}
+
+static void dead(struct virtio_device *vdev)
+{
+	enum virtio_recovery_state *state = &vdev->recovery.state;
+	const struct virtio_recovery_ops *ops = ops_of(vdev);
+
+	if (*state == VIRTIO_RECOVERY_DEAD)
+		return;
+	virtio_break_device(vdev);
+	if (ops && ops->stop && *state == VIRTIO_RECOVERY_NONE)
+		ops->stop(vdev);
+	*state = VIRTIO_RECOVERY_DEAD;
+	if (ops && ops->dead)
+		ops->dead(vdev);
+	else if (vdev->dev.driver)
+		wake_all(vdev);
+}
+
+/**
+ * virtio_recovery_dead - have a driver give up its device
+ * @vdev: a virtio device that is gone for good
+ *
+ * Context: Process context.  Does not touch the device.
+ */
+void virtio_recovery_dead(struct virtio_device *vdev)
+{
+	guard(device)(&vdev->dev);
+	dead(vdev);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_dead);
+
+/*
+ * If it has an error nothing comes that the driver's remove() waits for.  And if it
+ * answers it may still write into memory that dead() gives back.
+ */
+static void remove(struct virtio_device *vdev)
+{
+	device_lock_assert(&vdev->dev);
+
+	if (vdev->recovery.state != VIRTIO_RECOVERY_NONE || offline(vdev)) {
+		virtio_reset_device(vdev);
+		dead(vdev);
+	}
+	vdev->recovery.state = VIRTIO_RECOVERY_NONE;
+}
+
+static bool busy(struct virtio_device *vdev)
+{
+	return READ_ONCE(vdev->recovery.state) != VIRTIO_RECOVERY_NONE ||
+	       offline(vdev);
+}
+
+const struct virtio_recovery_core virtio_recovery_core = {
+	.remove	= remove,
+	.busy	= busy,
+};
+EXPORT_SYMBOL_GPL(virtio_recovery_core);
+
+MODULE_DESCRIPTION("Recovery of virtio devices from PCI errors");
+MODULE_LICENSE("GPL");
