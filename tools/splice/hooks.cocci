@@ -281,6 +281,52 @@ expression mdev;
  #include "virtio_pci_common.h"
 +#include "virtio_pci_recovery.h"
 
+// The driver of disks: what it does when its device fails, see there.  What is read
+// from a device that does not answer is no capacity.  Held here: nothing.
+@blk depends on file in "drivers/block/virtio_blk.c"@
+identifier capacity;
+expression blocks;
+@@
++#include "virtio_blk_recovery.h"
+ void virtblk_update_capacity(...)
+ {
+ ...
++if (virtio_blk_recovery_lost(capacity))
++	return;
+ blocks = DIV_ROUND_UP_ULL(capacity, ...);
+ ...
+ }
+
+// Polling does not know of quiesced queues.  Held here: a request, maybe.
+@depends on blk@
+@@
+ static const struct blk_mq_ops virtio_mq_ops = {
+ 	.poll =
+-	virtblk_poll
++	virtio_blk_recovery_poll
+ 	,
++	.timeout = virtio_blk_recovery_timeout,
+ };
+
+@depends on blk@
+@@
+ struct virtio_driver virtio_blk = {
++	.recovery = virtio_blk_recovery_driver,
+ 	.remove = virtblk_remove,
+ };
+
+// The lock of CPU hotplug must not be taken.  Held here: the device lock.
+@depends on blk@
+identifier desc;
+@@
+ init_vq(...)
+ {
+ ...
+-struct irq_affinity desc = { 0, };
++struct irq_affinity desc = virtio_blk_recovery_affinity;
+ ...
+ }
+
 // The balloon waits for its device, which may have failed, or will when it is
 // unbound.  Held here: the balloon's lock.
 @balloon depends on file in "drivers/virtio/virtio_balloon.c"@
