@@ -327,6 +327,86 @@ identifier desc;
  ...
  }
 
+// The driver of networks.  It waits for an answer without end.  Held here: RTNL.
+@net depends on file in "drivers/net/virtio_net.c"@
+expression vq;
+@@
+ virtnet_send_command_reply(...)
+ {
+ <+...
+ while (!virtqueue_get_buf(...) &&
+-	!virtqueue_is_broken(vq)
++	!virtio_recovery_broken(vq)
+	) { ... }
+ ...+>
+ }
+
+@depends on net@
+@@
++#include "virtio_net_recovery.h"
+ static const struct net_device_ops virtnet_netdev = {
+ 	.ndo_stop =
+-	virtnet_close
++	virtio_net_recovery_stop
+ 	,
+ };
+
+@depends on net@
+@@
+ static const struct net_device_ops virtnet_netdev = {
+ 	.ndo_bpf =
+-	virtnet_xdp
++	virtio_net_recovery_bpf
+ 	,
+ };
+
+// Since 7.0 a broken virtqueue looks as if it were never empty.  Held here: the lock
+// of a queue.
+@depends on net@
+expression vq;
+@@
+ virtnet_poll_cleantx(...)
+ {
+ <+...
+-virtqueue_enable_cb_delayed(vq)
++virtio_recovery_enable_cb_delayed(vq)
+ ...+>
+ }
+
+// What is read from a device that does not answer is no status.  Held here: nothing.
+@depends on net@
+identifier v;
+statement S;
+@@
+ virtnet_config_changed_work(...)
+ {
+ ...
++if (virtio_net_recovery_lost(v))
++	return;
+ if (v & VIRTIO_NET_S_ANNOUNCE) S
+ ...
+ }
+
+// There may be no queues, when it is unbound after a failed recovery.  Held here:
+// the device lock.
+@depends on net@
+expression vi;
+@@
+ remove_vq_common(...)
+ {
+ <+...
+-free_unused_bufs(vi)
++virtio_net_recovery_free(vi)
+ ...+>
+ }
+
+@depends on net@
+@@
+ struct virtio_driver virtio_net_driver = {
++	.recovery = virtio_net_recovery_driver,
+ 	.remove = virtnet_remove,
+ };
+
 // The balloon waits for its device, which may have failed, or will when it is
 // unbound.  Held here: the balloon's lock.
 @balloon depends on file in "drivers/virtio/virtio_balloon.c"@

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The part of virtio_net.c that is about errors of its device.
+ *
+ * The network device stays, without carrier meanwhile, and what user space set up
+ * is set up again.  Packets that were to be sent are lost.
+ */
+#ifdef CONFIG_PCI_RECOVERY
+
+#include <linux/pci-recovery.h>
+
+static int virtnet_find_vqs(struct virtnet_info *vi);
+static void free_unused_bufs(struct virtnet_info *vi);
+static void virtnet_config_changed(struct virtio_device *vdev);
+
+static void virtnet_detach(struct virtnet_info *vi)
+{
+	ASSERT_RTNL();
+
+	netif_tx_lock_bh(vi->dev);
+	netif_device_detach(vi->dev);
+	netif_tx_unlock_bh(vi->dev);
+}
+
+/* CPUs that come and go must not find what is not there. */
+static void virtnet_forget_cpus(struct virtnet_info *vi)
+{
+	virtnet_cpu_notif_remove(vi);
+	/* For remove(), which does it, too. */
+	INIT_HLIST_NODE(&vi->node);
+	hlist_add_fake(&vi->node);
+	INIT_HLIST_NODE(&vi->node_dead);
+	hlist_add_fake(&vi->node_dead);
+}
+
+/* User space takes it down: it may be already. */
+static int virtnet_recovery_close(struct net_device *dev)
+{
+	return netif_device_present(dev) ? virtnet_close(dev) : 0;
+}
+
+/* Nor must NAPI be disabled twice by who attaches or detaches a program or socket. */
+static int virtnet_recovery_bpf(struct net_device *dev, struct netdev_bpf *xdp)
+{
+	return netif_device_present(dev) ? virtnet_xdp(dev, xdp) : -ENODEV;
+}
+
+/* Is there a program, or a socket of AF_XDP? */
+static bool virtnet_has_xdp(struct virtnet_info *vi)
+{
+	int i;
+
+	if (READ_ONCE(vi->xdp_enabled))
+		return true;
+	for (i = 0; i < vi->max_queue_pairs; i++) {
+		if (READ_ONCE(vi->rq[i].xsk_pool) || READ_ONCE(vi->sq[i].xsk_pool))
+			return true;
+	}
+	return false;
+}
+
+static int virtnet_stop(struct virtio_device *vdev)
+{
+	struct virtnet_info *vi = vdev->priv;
+
+	/* Others send through it without a lock. */
+	if (virtnet_has_xdp(vi))
+		return -EBUSY;
+	/* First of all: it ends what waits with RTNL. */
+	virtio_break_device(vdev);
+	virtnet_forget_cpus(vi);
+	/* Not under RTNL, which these take. */
+	virtio_config_driver_disable(vdev);
+	cancel_work_sync(&vi->config_work);
+	disable_rx_mode_work(vi);
+	flush_work(&vi->rx_mode_work);
+
+	rtnl_lock();
+	if (netif_running(vi->dev))
+		virtnet_recovery_close(vi->dev);
+	virtnet_detach(vi);
+	rtnl_unlock();
+	return 0;
+}
+
+static void virtnet_free_vqs(struct virtnet_info *vi)
+{
+	int i;
+
+	if (list_empty(&vi->vdev->vqs))
+		return;
+	free_unused_bufs(vi);
+	/* Commands that nobody waited for; they are not ours to free. */
+	if (vi->has_cvq)
+		while (virtqueue_detach_unused_buf(vi->cvq))
+			;
+	for (i = 0; i < vi->max_queue_pairs; i++)
+		netdev_tx_reset_queue(netdev_get_tx_queue(vi->dev, i));
+	virtnet_clean_affinity(vi);
+	vi->vdev->config->del_vqs(vi->vdev);
+}
+
+static int virtnet_again(struct virtio_device *vdev)
+{
+	struct virtnet_info *vi = vdev->priv;
+	int ret;
+
+	virtnet_free_vqs(vi);
+	ret = virtnet_find_vqs(vi);
+	if (ret)
+		return ret;
+	cpus_read_lock();
+	virtnet_set_affinity(vi);
+	cpus_read_unlock();
+	virtio_device_ready(vdev);
+	return 0;
+}
+
+static int virtnet_add_vlan(struct net_device *upper, int vid, void *data)
+{
+	struct virtnet_info *vi = data;
+
+	return virtnet_vlan_rx_add_vid(vi->dev, htons(ETH_P_8021Q), vid);
+}
+
+/* What the device was told and has forgotten, but for what virtnet_open() says. */
+static void virtnet_tell_again(struct virtnet_info *vi)
+{
+	struct virtio_device *vdev = vi->vdev;
+	struct sockaddr_storage addr = { };
+
+	ASSERT_RTNL();
+
+	if (virtio_has_feature(vdev, VIRTIO_NET_F_CTRL_MAC_ADDR)) {
+		memcpy(((struct sockaddr *)&addr)->sa_data, vi->dev->dev_addr,
+		       vi->dev->addr_len);
+		virtnet_set_mac_address(vi->dev, &addr);
+	}
+	if (virtio_has_feature(vdev, VIRTIO_NET_F_CTRL_VLAN))
+		vlan_for_each(vi->dev, virtnet_add_vlan, vi);
+	if (virtio_has_feature(vdev, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+		virtnet_set_guest_offloads(vi, vi->guest_offloads);
+}
+
+/* In this order: to be told how many queues there are ends RSS. */
+static void virtnet_tell_queues(struct virtnet_info *vi)
+{
+	/* Which fills them. */
+	virtnet_set_queues(vi, vi->curr_queue_pairs);
+	if (vi->has_rss_hash_report ||
+	    (vi->has_rss && netif_is_rxfh_configured(vi->dev)))
+		virtnet_commit_rss_command(vi);
+}
+
+static int virtnet_reopen(struct virtnet_info *vi)
+{
+	int ret;
+
+	ASSERT_RTNL();
+
+	virtnet_tell_again(vi);
+	if (netif_running(vi->dev)) {
+		ret = virtnet_open(vi->dev);
+		if (ret)
+			return ret;
+		/* An interrupt that told of a change may have been lost. */
+		virtnet_config_changed(vi->vdev);
+	}
+	virtnet_tell_queues(vi);
+	netif_tx_lock_bh(vi->dev);
+	netif_device_attach(vi->dev);
+	netif_tx_unlock_bh(vi->dev);
+	return 0;
+}
+
+static void virtnet_go(struct virtio_device *vdev)
+{
+	struct virtnet_info *vi = vdev->priv;
+	int ret;
+
+	if (virtnet_cpu_notif_add(vi))
+		netdev_warn(vi->dev, "queues do not follow the CPUs any more\n");
+	rtnl_lock();
+	ret = virtnet_reopen(vi);
+	rtnl_unlock();
+	if (ret)
+		netdev_err(vi->dev, "not opened again: %d\n", ret);
+	enable_rx_mode_work(vi);
+	rtnl_lock();
+	if (netif_running(vi->dev))
+		virtnet_set_rx_mode(vi->dev);
+	rtnl_unlock();
+}
+
+/* It was stopped and is not there, for good: nobody waits for it. */
+static void virtnet_dead(struct virtio_device *vdev) { }
+
+static const struct virtio_recovery_ops virtnet_recovery_ops = {
+	.stop	= virtnet_stop,
+	.again	= virtnet_again,
+	.go	= virtnet_go,
+	.dead	= virtnet_dead,
+};
+
+/* All-ones is no status that Virtio knows: nothing answers. */
+static bool virtio_net_recovery_lost(u16 status)
+{
+	return status == 0xffff && pci_recovery_enabled();
+}
+
+#define virtio_net_recovery_driver	{ .ops = &virtnet_recovery_ops }
+#define virtio_net_recovery_stop	virtnet_recovery_close
+#define virtio_net_recovery_bpf		virtnet_recovery_bpf
+
+/* Before the virtqueues are deleted, if there are any. */
+static void virtio_net_recovery_free(struct virtnet_info *vi)
+{
+	if (!list_empty(&vi->vdev->vqs))
+		free_unused_bufs(vi);
+}
+
+#else
+
+static inline bool virtio_net_recovery_lost(u16 status)
+{
+	return false;
+}
+
+#define virtio_net_recovery_driver	{ }
+#define virtio_net_recovery_stop	virtnet_close
+#define virtio_net_recovery_bpf		virtnet_xdp
+#define virtio_net_recovery_free(vi)	free_unused_bufs(vi)
+
+#endif
