@@ -407,6 +407,15 @@ expression vi;
  	.remove = virtnet_remove,
  };
 
+// The driver of SCSI hosts ends its commands before it is taken off its device.
+@scsi depends on file in "drivers/scsi/virtio_scsi.c"@
+@@
++#include "virtio_scsi_recovery.h"
+ struct virtio_driver virtio_scsi_driver = {
++	.recovery = virtio_scsi_recovery_driver,
+ 	.remove = virtscsi_remove,
+ };
+
 // The balloon waits for its device, which may have failed, or will when it is
 // unbound.  Held here: the balloon's lock.
 @balloon depends on file in "drivers/virtio/virtio_balloon.c"@
