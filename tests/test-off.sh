@@ -22,8 +22,9 @@ trap 'rm -rf "$tmp"' EXIT
 
 # hooked - the paths of the files that are edited for the chosen build, without .c
 hooked() {
-	sed -n "s,.* file in \"\(arch/$karch/.*\)\.c\"@\$,\1,p" \
-		"$here/tools/splice/hooks.cocci" | sort -u
+	sed -n "s,.* file in \"\(.*\)\.c\"@\$,\1,p" \
+		"$here/tools/splice/hooks.cocci" | sort -u |
+		grep -E "^(arch/$karch|drivers)/"
 }
 
 # build(y or n) - the hooked objects, in a build directory of its own
@@ -31,7 +32,8 @@ build() {
 	build=$cache/build/$id-$flavour-off-$1
 	open_build
 	{
-		fragments | xargs cat
+		# The hooks move lines, and who debugs locks passes them on.
+		fragments | grep -v /debug.config | xargs cat
 		[ "$1" = y ] || echo "CONFIG_PCI_RECOVERY=n"
 	} > "$build/fragment"
 	for target in allnoconfig "$(hooked | sed 's/$/.o/')"; do

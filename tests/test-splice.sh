@@ -89,6 +89,14 @@ check "the availability event is hooked" \
 	has $event "zpci_recovery_availability(data, __zpci_event_availability);"
 check "recover is hooked" \
 	has $sysfs "return pci_recovery_store(dev, attr, buf, count);"
+check "virtio has members of ours" \
+	has include/linux/virtio.h "struct virtio_recovery_driver recovery;"
+check "virtio-pci registers our handlers" \
+	has drivers/virtio/virtio_pci_common.c "virtio_pci_recovery_register,"
+check "virtio-blk has our operations" \
+	has drivers/block/virtio_blk.c "virtio_blk_recovery_driver,"
+check "virtio-net does not wait for ever" \
+	has drivers/net/virtio_net.c "!virtio_recovery_broken(vi->cvq)"
 check "Kconfig is hooked" has $kconfig drivers/pci/recovery/Kconfig
 check "our files are there" \
 	cmp "$tmp/include/linux/pci-recovery.h" \
@@ -130,6 +138,10 @@ check "a refused splice changed nothing" same_as_pristine
 check "a hook without its function fails" renamed $event zpci_event_error
 check "a hook without its call fails" renamed $event __zpci_event_availability
 check "a hook without recover_store() fails" renamed $sysfs recover_store
+check "a hook without a member of virtio fails" \
+	renamed include/linux/virtio.h restore
+check "a hook without an initializer fails" \
+	renamed drivers/block/virtio_blk.c virtblk_remove
 fresh
 rm "$tmp/linux/$sysfs"
 check "a hook without its file fails" refuses "$sysfs: nothing to hook"

@@ -72,6 +72,18 @@ BRIDGE = {
            "-object", "rng-random,id=o4,filename=/dev/urandom",
            "-device", "virtio-rng-pci,id=p2,rng=o4,bus=p0,addr=2" + PCI],
 }
+# Virtio whose drivers are rebound.
+REBOUND = {
+    "s0": ["-blockdev", "file,node-name=d5,filename={tmp}/s0",
+           "-device", "virtio-scsi-pci,id=s0" + PCI,
+           "-device", "scsi-hd,drive=d5,bus=s0.0"],
+    "c0": ["-device", "virtio-serial-pci,id=c0" + PCI,
+           "-chardev", "file,id=c0c,path=/dev/null",
+           "-device", "virtserialport,bus=c0.0,chardev=c0c,name=null"],
+    # It gives physical addresses, and its driver refuses an IOMMU.
+    "l0": ["-device", "virtio-balloon-pci,id=l0,disable-legacy=on,"
+           "free-page-reporting=on"],
+}
 # More of one kind, to fail at the same time.
 MORE = {
     f"e{i}": ["-netdev", f"user,id=e{i}n,restrict=on",
@@ -109,7 +121,7 @@ class S390x:
     # Functions get zPCI uid and fid 1, 2, 3... in the order of --devices; more are
     # there for those who ask for them.
     devices = VIRTIO
-    more = {}
+    more = REBOUND
 
     def count_instructions(self):
         """One nanosecond for each, whatever else the host does meanwhile."""
@@ -131,7 +143,7 @@ class S390x:
     def device(self, name, number, tmp):
         """QEMU's options for the device NAME, the NUMBERth one."""
         return (["-device", f"zpci,uid={number},fid={number},target={name}"]
-                + function(name, self.devices[name], tmp))
+                + function(name, (self.devices | self.more)[name], tmp))
 
 
 class S390xAware(S390x):
@@ -193,7 +205,7 @@ class Pseries:
     # Host bridges are 1, 2, 3... in the order of --devices, the one with the
     # result port is 0.  That is what the domain is in the guest, too.
     devices = VIRTIO | AWARE | MULTI
-    more = MORE
+    more = MORE | REBOUND
     port = ["-device", "virtio-serial-pci,id=serial,bus=pci.0" + PCI]
 
     # What tools/qemu/build is to build, if the system's QEMU will not do.

@@ -85,7 +85,7 @@ group=$(readlink "$DEVICES/$NET/iommu_group")
 ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping before"
 mark
 inject "$NET" translate
-rebound "$NET" virtio-pci
+healed "$NET" virtio-pci
 kept "$NET" "$id"
 expect "IOMMU group" "$group" "$(readlink "$DEVICES/$NET/iommu_group")"
 ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping after"
@@ -106,9 +106,8 @@ id=$(identity "$BLK")
 old=$(dd if=/dev/vda bs=64k count=16 2> /dev/null | md5sum)
 mark
 inject "$BLK" translate
-rebound "$BLK" virtio-pci
+healed "$BLK" virtio-pci
 kept "$BLK" "$id"
-wait_for 5 test -e /dev/vda || fail "no disk after"
 expect "data" "$old" "$(dd if=/dev/vda bs=64k count=16 2> /dev/null | md5sum)"
 finish
 

@@ -55,8 +55,10 @@ resume nvme
 end recovered rebind
 STEPS
 steps "$MULTI.1" | xargs > /tmp/rng
-expect "the function without handlers" \
-	"unbind virtio-pci restore virtio-pci bind virtio-pci" "$(cat /tmp/rng)"
+asked="error_detected virtio-pci vote error_detected NO_AER_DRIVER"
+expect "the function whose driver cannot" \
+	"$asked unbind virtio-pci restore virtio-pci bind virtio-pci" \
+	"$(cat /tmp/rng)"
 steps "$MULTI.2" > /tmp/e1000e
 diff - /tmp/e1000e > /tmp/diff <<STEPS || fail "the other one with handlers: $(cat /tmp/diff)"
 error_detected e1000e
@@ -72,7 +74,8 @@ for f in 0 1 2 3; do
 done
 expect "data" "$old" "$(dd if=/dev/nvme1n1 bs=64k count=16 2> /dev/null | md5sum)"
 expect_logged "PCI $MULTI.0#0001: EEH: Invoking nvme->error_detected(IO frozen)" \
-	"PCI $MULTI.1#0001: EEH: driver not EEH aware" \
+	"PCI $MULTI.1#0001: EEH: Invoking virtio-pci->error_detected(IO frozen)" \
+	"PCI $MULTI.1#0001: EEH: virtio-pci driver reports: 'no AER driver'" \
 	"PCI $MULTI.3#0001: EEH: no driver"
 ping_host "$MULTI.2" 10.0.5.15 10.0.5.2 || fail "no ping after"
 rebind "$MULTI.3" virtio-pci

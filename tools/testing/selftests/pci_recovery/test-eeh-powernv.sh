@@ -51,15 +51,7 @@ id=$(identity "$NET")
 ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping before"
 mark
 put "$(pe "$NET")" "$EEH/eeh_force_recover"
-expect_steps "$NET" <<STEPS
-begin error
-freeze
-unbind virtio-pci
-reset
-restore virtio-pci
-bind virtio-pci
-end recovered rebind
-STEPS
+reset_once "$NET" virtio-pci
 kept "$NET" "$id"
 working "$NET"
 ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping after"

@@ -17,11 +17,13 @@ recover "$NET" || fail "error"
 expect_steps "$NET" <<'STEPS'
 begin operator
 freeze
-unbind virtio-pci
+error_detected virtio-pci
+vote error_detected NEED_RESET
 reset
-restore virtio-pci
-bind virtio-pci
-end recovered rebind
+slot_reset virtio-pci
+vote slot_reset RECOVERED
+resume virtio-pci
+end recovered reset
 STEPS
 kept "$NET" "$id"
 working "$NET"
@@ -39,12 +41,13 @@ recover "$NET" || fail "error"
 expect_steps "$NET" <<'STEPS'
 begin operator
 freeze
-revive
-unbind virtio-pci
+error_detected virtio-pci
+vote error_detected NEED_RESET
 reset
-restore virtio-pci
-bind virtio-pci
-end recovered rebind
+slot_reset virtio-pci
+vote slot_reset RECOVERED
+resume virtio-pci
+end recovered reset
 STEPS
 echo 1 > "$DEVICES/$NET/recovery/auto"
 kept "$NET" "$id"
