@@ -48,9 +48,11 @@ class Facts:
         """(seconds, event, fields) of each line of the trace."""
         for line in self.all("trace"):
             match = TRACE.search(line)
-            if match and match[2] != "tracing_mark_write":
-                yield (float(match[1]), match[2],
-                       dict(re.findall(r"(\w+)=(\S+)", match[3])))
+            if not match or match[2] == "tracing_mark_write":
+                continue
+            fields = dict(re.findall(r"(\w+)=(\S+)", match[3]))
+            if fields.get("dev_name", FUNCTION) == FUNCTION:
+                yield float(match[1]), match[2], fields
 
     def marks(self):
         """When the script in the guest did what, the last time."""
@@ -132,8 +134,9 @@ class Story:
     def answer_rows(self):
         """They end so if the function healed."""
         netdev = self.guest.one("after.netdev").split()[0]
-        yield self.span("netdev", "again", "link up", netdev, "virtio_net",
-                        "ok", "good")
+        if "netdev" in self.marks:
+            yield self.span("netdev", "again", "link up", netdev, "virtio_net",
+                            "ok", "good")
         yield self.span("again", "answer", "ping", netdev, "virtio_net",
                         "answered", "good")
 
@@ -154,7 +157,7 @@ class Story:
         kept, evidence = both("netdev")
         yield kept, "netdev", evidence
         told = self.guest.uevents("/net/" + self.netdev)
-        yield None, "  uevents", ", ".join(told)
+        yield None, "  uevents", ", ".join(told) or "none"
 
 
 class Off(Story):
@@ -215,9 +218,33 @@ class On(Story):
                         guest.one("after." + what),
                         f"the function's {what} is another than before")
         told = guest.uevents("/" + FUNCTION)
-        guest.check("bind" in told, "nobody saw the uevents")
+        guest.check(told, "nobody saw the uevents")
         guest.check(not {"add", "remove"} & set(told),
                     "the function was removed and added")
+
+        guest.check(guest.one("before.netdev") == guest.one("after.netdev"),
+                    "the netdev is another than before")
+        # Of a disk in use, which failed after that.
+        self.passes = (int(guest.one("disk.after") or 0)
+                       - int(guest.one("disk.before") or 0))
+        guest.check(self.passes > 0, "the disk did not heal")
+        guest.check(not guest.one("disk.errors"), "there were errors on the "
+                    f"disk: {guest.one('disk.errors')}")
+        # And of one whose driver cannot go on.
+        guest.check(guest.one("rng.end") == "recovered by rebind",
+                    "the random number generator was not bound again")
+        guest.check(guest.one("rng.works"),
+                    "the random number generator does not work")
+        guest.check(guest.one("rng.before") == guest.one("rng.after"),
+                    "the random number generator is another than before")
+
+    def kept(self):
+        yield from super().kept()
+        yield (True, "disk in use", f"{self.passes} passes since its error, "
+               "all verified, no error seen")
+        yield (True, "virtio-rng", "unbound, reset, bound; pci_dev inode "
+               f"{self.guest.one('rng.before')} before, "
+               f"{self.guest.one('rng.after')} after")
 
     def rows(self):
         yield from self.error_rows()
