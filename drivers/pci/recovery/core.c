@@ -28,6 +28,7 @@
 
 #include <linux/hash.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
 #include "recovery.h"
@@ -335,17 +336,21 @@ static enum pci_recovery_outcome recover(struct pci_episode *ep)
 void pci_recovery_work(struct work_struct *work)
 {
 	struct pci_pe *pe = container_of(work, struct pci_pe, work);
+	/* Memory may be had only from the disk that is to be recovered. */
+	unsigned int noio = memalloc_noio_save();
 	struct pci_episode ep;
 	bool first = true;
 
 	for (; pci_recovery_take(pe, &ep, first); first = false)
 		pci_recovery_done(&ep, recover(&ep));
+	memalloc_noio_restore(noio);
 }
 
 int __init pci_recovery_init_queues(void)
 {
 	int i;
 
+	/* Without WQ_MEM_RECLAIM: drivers wait for works of queues without. */
 	for (i = 0; i < ARRAY_SIZE(queues); i++) {
 		queues[i] = alloc_workqueue("pci_recovery%d", WQ_UNBOUND,
 					    WQ_MAX_ACTIVE, i);
