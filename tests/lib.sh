@@ -201,7 +201,7 @@ sum_of() {
 #	it edits
 objects() {
 	own_objects
-	sed -n 's/.* file in "\(.*\)c"@$/\1o/p' "$here/tools/splice/hooks.cocci" |
+	sed -n 's/.* file in "\(.*\)c"@$/\1o/p' "$here"/tools/splice/hooks/*.cocci |
 		sort -u | grep -E "^(arch/$karch|drivers)/" || : # none
 }
 

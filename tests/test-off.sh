@@ -23,7 +23,7 @@ trap 'rm -rf "$tmp"' EXIT
 # hooked - the paths of the files that are edited for the chosen build, without .c
 hooked() {
 	sed -n "s,.* file in \"\(.*\)\.c\"@\$,\1,p" \
-		"$here/tools/splice/hooks.cocci" | sort -u |
+		"$here"/tools/splice/hooks/*.cocci | sort -u |
 		grep -E "^(arch/$karch|drivers)/"
 }
 

@@ -17,7 +17,7 @@ trap 'rm -rf "$tmp"' EXIT
 event=arch/s390/pci/pci_event.c
 sysfs=arch/s390/pci/pci_sysfs.c
 kconfig=drivers/pci/Kconfig
-edited=$(sed -n 's/.* file in "\(.*\)"@$/\1/p' "$here/tools/splice/hooks.cocci" |
+edited=$(sed -n 's/.* file in "\(.*\)"@$/\1/p' "$here"/tools/splice/hooks/*.cocci |
 	sort -u)
 
 # The overlay may change, so a copy; of the tree, just the files that matter.
