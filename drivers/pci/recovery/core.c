@@ -203,6 +203,7 @@ static enum pci_recovery_verdict rescan(struct pci_episode *ep)
 	pci_step_end(ep, fn, PCI_STEP_RESCAN, begin, ret);
 	if (ret)
 		return PCI_GIVE_UP;
+	pci_recovery_renewed(ep);
 	ep->rung = PCI_RUNG_RESCAN;
 	return PCI_GO_ON;
 }
@@ -284,6 +285,8 @@ static enum pci_recovery_outcome fail(struct pci_episode *ep)
 		if (fn->plan != PCI_FN_LEFT)
 			fn->plan = PCI_FN_FAIL;
 	}
+	/* What was asked for is not to be had. */
+	pci_recovery_renewed(ep);
 	pci_recovery_tell_failed(ep);
 	return PCI_RECOVERY_FAILED;
 }

@@ -50,6 +50,8 @@ bool pci_recovery_report(struct pci_pe *pe, enum pci_report report)
 		WRITE_ONCE(pe->doubt, report == PCI_REPORT_HEALTH ? "health" :
 								    "driver");
 		set_bit(PE_DOUBTED, &pe->flags);
+	} else {
+		set_bit(PE_ERRED, &pe->flags);
 	}
 	set_bit(PE_REPORTED, &pe->flags);
 	/* Before the state: resume() looks at them in the other order. */
@@ -211,6 +213,7 @@ static bool again(struct pci_pe *pe)
 		news = rescued || doubted || test_bit(PE_PERMANENT, &pe->flags) ||
 		       pe->ops->state(pe) != PCI_PE_HW_NORMAL;
 		if (!news) {
+			clear_bit(PE_ERRED, &pe->flags);
 			pci_pe_withdraw(pe);
 			pci_pe_open(pe);
 			if (pe->ops->withdraw)
@@ -266,8 +269,8 @@ static const char *episode_cause(struct pci_episode *ep)
 		return "permanent";
 	if (ep->requested)
 		return "operator";
-	if (ep->doubted)
-		return READ_ONCE(ep->pe->doubt);
+	if (ep->doubt)
+		return ep->doubt;
 	return ep->repeat ? "again" : "error";
 }
 
@@ -292,6 +295,9 @@ static bool begin(struct pci_pe *pe, struct pci_episode *ep, bool first,
 	/* It was set before that. */
 	ep->doubted = ep->reported &&
 		      test_and_clear_bit(PE_DOUBTED, &pe->flags);
+	/* A driver often sees a platform's error first. */
+	ep->doubt = !test_and_clear_bit(PE_ERRED, &pe->flags) && ep->doubted ?
+		    READ_ONCE(pe->doubt) : NULL;
 	ep->release = test_and_clear_bit(PE_RELEASE, &pe->flags);
 	if (!ep->reported && !ep->requested && !ep->release)
 		return false;
@@ -354,9 +360,9 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 	pdev = pci_pe_get_dev(pe);
 	trace_pci_recovery_begin(ep->id, pdev ? pci_name(pdev) : "n/a",
 				 pe->name, episode_cause(ep));
-	if (ep->doubted)
+	if (ep->doubt)
 		pr_warn("%s: recovery %u: no error of the platform's, cause is %s\n",
-			pe->name, ep->id, READ_ONCE(pe->doubt));
+			pe->name, ep->id, ep->doubt);
 	pci_dev_put(pdev);
 	pci_tree_wait(ep);
 	gather(ep);

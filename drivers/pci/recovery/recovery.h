@@ -26,6 +26,7 @@ enum {
 	PE_THAWED,	/* somebody else may have thawed it */
 	PE_EXPELLED,	/* the notify window closed while it was inside */
 	PE_DOUBTED,	/* a driver says that it is dead; it needs a reset */
+	PE_ERRED,	/* the platform says that it has an error */
 };
 
 /**
@@ -137,6 +138,7 @@ struct pci_pe_fn {
  * @requested: an operator asked for it, so that it is not held against the PE
  * @permanent: the platform says that there is nothing to recover
  * @doubted: a driver says that the PE is dead, whatever the platform says
+ * @doubt: who says so, if the platform says nothing, or NULL
  * @release: the functions are leaving, take the drivers off them
  * @retry: the drivers are not asked: they were told that it is over, or gave up
  *	where an operator does not
@@ -158,6 +160,7 @@ struct pci_episode {
 	bool requested;
 	bool permanent;
 	bool doubted;
+	const char *doubt;
 	bool release;
 	bool retry;
 	bool repeat;
@@ -305,6 +308,7 @@ enum pci_recovery_verdict pci_recovery_notify(struct pci_episode *ep,
 /* reset.c: reset, restore, slot_reset; deeper if need be */
 enum pci_recovery_verdict pci_recovery_reset(struct pci_episode *ep);
 int pci_recovery_reset_pe(struct pci_episode *ep);
+void pci_recovery_renewed(struct pci_episode *ep);
 
 /* rebind.c: for drivers without handlers */
 int pci_recovery_unbind(struct pci_episode *ep);

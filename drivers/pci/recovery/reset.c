@@ -24,11 +24,25 @@ static int reset_op(struct pci_episode *ep)
 	return ep->pe->ops->reset(ep->pe, ep->depth);
 }
 
+/*
+ * A reset, or what comes to the same, undoes what the watchdog did to the devices, and
+ * is what the drivers have asked for so far.
+ */
+void pci_recovery_renewed(struct pci_episode *ep)
+{
+	struct pci_pe *pe;
+
+	guard(rcu)();
+	for_each_pe(pe, ep->pe) {
+		clear_bit(PE_RESCUED, &pe->flags);
+		clear_bit(PE_DOUBTED, &pe->flags);
+	}
+}
+
 /* Reset the PE, as deep as it has come to.  -ENODEV if it is gone. */
 int pci_recovery_reset_pe(struct pci_episode *ep)
 {
 	bool deep = ep->depth == PCI_PE_RESET_FUNDAMENTAL;
-	struct pci_pe *pe;
 	int ret;
 
 	pci_recovery_drain(ep, true);
@@ -36,16 +50,7 @@ int pci_recovery_reset_pe(struct pci_episode *ep)
 					     PCI_STEP_RESET, reset_op);
 	if (ret)
 		return ret;
-	/*
-	 * The reset undoes what the watchdog did to the devices, and is what the
-	 * drivers have asked for so far.
-	 */
-	scoped_guard(rcu) {
-		for_each_pe(pe, ep->pe) {
-			clear_bit(PE_RESCUED, &pe->flags);
-			clear_bit(PE_DOUBTED, &pe->flags);
-		}
-	}
+	pci_recovery_renewed(ep);
 	pci_pe_publish(ep->pe, pci_channel_io_normal);
 	if (pci_recovery_refrozen(ep))
 		pci_pe_publish(ep->pe, pci_channel_io_frozen);
