@@ -108,12 +108,13 @@ static void virtblk_run(struct virtio_blk *vblk)
 	blk_mq_kick_requeue_list(q);
 }
 
-static void virtblk_go(struct virtio_device *vdev)
+static int virtblk_go(struct virtio_device *vdev)
 {
 	virtblk_run(vdev->priv);
 	/* An interrupt that told of a change may have been lost. */
 	virtio_config_driver_enable(vdev);
 	virtblk_config_changed(vdev);
+	return 0;
 }
 
 /* A request takes long.  On EEH it is a read that finds an error. */
@@ -121,7 +122,8 @@ static enum blk_eh_timer_return virtblk_recovery_timeout(struct request *req)
 {
 	struct virtio_blk *vblk = req->mq_hctx->queue->queuedata;
 
-	if (vblk->vdev->recovery.core)
+	/* Not one that has to wait for a recovery. */
+	if (vblk->vdev->recovery.core && !blk_queue_quiesced(req->q))
 		vblk->vdev->config->get_status(vblk->vdev);
 	return BLK_EH_RESET_TIMER;
 }
@@ -157,8 +159,10 @@ static void virtblk_dead(struct virtio_device *vdev)
 	struct virtio_blk *vblk = vdev->priv;
 
 	virtblk_take_back(vblk);
-	/* There may be no virtqueues.  The queue is quiesced, nobody looks. */
+	/* There may be no virtqueues.  The queue is quiesced, only polls may look. */
 	WRITE_ONCE(vblk->disk->queue->mq_ops, &virtblk_dead_ops);
+	/* Before it is not quiesced any more, for virtblk_recovery_poll(). */
+	smp_wmb();
 	virtblk_run(vblk);
 	blk_mark_disk_dead(vblk->disk);
 }
@@ -175,13 +179,25 @@ static int virtblk_recovery_poll(struct blk_mq_hw_ctx *hctx,
 				 struct io_comp_batch *iob)
 {
 	guard(rcu)();
-	return blk_queue_quiesced(hctx->queue) ? 0 : virtblk_poll(hctx, iob);
+	if (blk_queue_quiesced(hctx->queue))
+		return 0;
+	/* Who polls may have looked for operations before virtblk_dead(): its pair. */
+	smp_rmb();
+	if (READ_ONCE(hctx->queue->mq_ops) == &virtblk_dead_ops)
+		return 0;
+	return virtblk_poll(hctx, iob);
 }
 
 /* All-ones is no capacity: nothing answers. */
 static bool virtio_blk_recovery_lost(u64 capacity)
 {
 	return capacity == U64_MAX && pci_recovery_enabled();
+}
+
+/* How the cache is used.  All-ones are no mode: nothing answers. */
+static u8 virtio_blk_recovery_mode(u8 mode, u8 otherwise)
+{
+	return mode == 0xff && pci_recovery_enabled() ? otherwise : mode;
 }
 
 /*
@@ -204,6 +220,11 @@ static void virtblk_calc_sets(struct irq_affinity *desc, unsigned int vectors)
 static inline bool virtio_blk_recovery_lost(u64 capacity)
 {
 	return false;
+}
+
+static inline u8 virtio_blk_recovery_mode(u8 mode, u8 otherwise)
+{
+	return mode;
 }
 
 #define virtio_blk_recovery_affinity	{ 0, }

@@ -8,29 +8,50 @@
 #ifdef CONFIG_PCI_RECOVERY
 
 #include <linux/pci-recovery.h>
+#include <linux/sched/mm.h>
 
+static int virtnet_xdp(struct net_device *dev, struct netdev_bpf *xdp);
+static int virtnet_set_features(struct net_device *dev,
+				netdev_features_t features);
+static int virtnet_set_guest_offloads(struct virtnet_info *vi, u64 offloads);
 static int virtnet_find_vqs(struct virtnet_info *vi);
 static void free_unused_bufs(struct virtnet_info *vi);
 static void virtnet_config_changed(struct virtio_device *vdev);
+
+/* While a network device is present it has virtqueues. */
+static DEFINE_MUTEX(virtnet_present_lock);
 
 static void virtnet_detach(struct virtnet_info *vi)
 {
 	ASSERT_RTNL();
 
+	guard(mutex)(&virtnet_present_lock);
 	netif_tx_lock_bh(vi->dev);
 	netif_device_detach(vi->dev);
 	netif_tx_unlock_bh(vi->dev);
 }
 
-/* CPUs that come and go must not find what is not there. */
-static void virtnet_forget_cpus(struct virtnet_info *vi)
+/*
+ * CPUs come and go.  They are not kept from it while the device is stopped, for who
+ * takes one offline may wait for a disk that recovers after us.
+ */
+static void virtio_net_recovery_spread(struct virtnet_info *vi)
 {
-	virtnet_cpu_notif_remove(vi);
-	/* For remove(), which does it, too. */
-	INIT_HLIST_NODE(&vi->node);
-	hlist_add_fake(&vi->node);
-	INIT_HLIST_NODE(&vi->node_dead);
-	hlist_add_fake(&vi->node_dead);
+	unsigned int noio = memalloc_noio_save();
+
+	/* Who waits for the lock may be about to recover a disk. */
+	mutex_lock(&virtnet_present_lock);
+	if (netif_device_present(vi->dev))
+		virtnet_set_affinity(vi);
+	mutex_unlock(&virtnet_present_lock);
+	memalloc_noio_restore(noio);
+}
+
+static void virtio_net_recovery_gather(struct virtnet_info *vi)
+{
+	guard(mutex)(&virtnet_present_lock);
+	if (netif_device_present(vi->dev))
+		virtnet_clean_affinity(vi);
 }
 
 /* User space takes it down: it may be already. */
@@ -45,15 +66,32 @@ static int virtnet_recovery_bpf(struct net_device *dev, struct netdev_bpf *xdp)
 	return netif_device_present(dev) ? virtnet_xdp(dev, xdp) : -ENODEV;
 }
 
+/*
+ * Nor is the device to be told of features by virtqueues that are not there.  One that
+ * is being registered is not present yet, but has them.
+ */
+static int virtnet_recovery_features(struct net_device *dev,
+				     netdev_features_t features)
+{
+	netdev_features_t told = NETIF_F_GRO_HW | NETIF_F_RXHASH;
+
+	if (!netif_device_present(dev) && dev->reg_state != NETREG_UNINITIALIZED &&
+	    ((dev->features ^ features) & told))
+		return -ENODEV;
+	return virtnet_set_features(dev, features);
+}
+
 /* Is there a program, or a socket of AF_XDP? */
 static bool virtnet_has_xdp(struct virtnet_info *vi)
 {
 	int i;
 
-	if (READ_ONCE(vi->xdp_enabled))
+	ASSERT_RTNL();
+
+	if (vi->xdp_enabled)
 		return true;
 	for (i = 0; i < vi->max_queue_pairs; i++) {
-		if (READ_ONCE(vi->rq[i].xsk_pool) || READ_ONCE(vi->sq[i].xsk_pool))
+		if (vi->rq[i].xsk_pool || vi->sq[i].xsk_pool)
 			return true;
 	}
 	return false;
@@ -62,25 +100,25 @@ static bool virtnet_has_xdp(struct virtnet_info *vi)
 static int virtnet_stop(struct virtio_device *vdev)
 {
 	struct virtnet_info *vi = vdev->priv;
+	bool xdp;
 
-	/* Others send through it without a lock. */
-	if (virtnet_has_xdp(vi))
-		return -EBUSY;
-	/* First of all: it ends what waits with RTNL. */
-	virtio_break_device(vdev);
-	virtnet_forget_cpus(vi);
-	/* Not under RTNL, which these take. */
+	/* Not under RTNL, which these take.  Who waits with it looks for errors. */
 	virtio_config_driver_disable(vdev);
 	cancel_work_sync(&vi->config_work);
 	disable_rx_mode_work(vi);
 	flush_work(&vi->rx_mode_work);
 
 	rtnl_lock();
-	if (netif_running(vi->dev))
-		virtnet_recovery_close(vi->dev);
-	virtnet_detach(vi);
+	/* Then others send through it without a lock. */
+	xdp = virtnet_has_xdp(vi);
+	if (!xdp) {
+		if (netif_running(vi->dev))
+			virtnet_recovery_close(vi->dev);
+		virtnet_detach(vi);
+	}
+	virtio_break_device(vdev);
 	rtnl_unlock();
-	return 0;
+	return xdp ? -EBUSY : 0;
 }
 
 static void virtnet_free_vqs(struct virtnet_info *vi)
@@ -109,9 +147,6 @@ static int virtnet_again(struct virtio_device *vdev)
 	ret = virtnet_find_vqs(vi);
 	if (ret)
 		return ret;
-	cpus_read_lock();
-	virtnet_set_affinity(vi);
-	cpus_read_unlock();
 	virtio_device_ready(vdev);
 	return 0;
 }
@@ -138,7 +173,8 @@ static void virtnet_tell_again(struct virtnet_info *vi)
 	}
 	if (virtio_has_feature(vdev, VIRTIO_NET_F_CTRL_VLAN))
 		vlan_for_each(vi->dev, virtnet_add_vlan, vi);
-	if (virtio_has_feature(vdev, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+	/* All that were negotiated are on. */
+	if (vi->guest_offloads != vi->guest_offloads_capable)
 		virtnet_set_guest_offloads(vi, vi->guest_offloads);
 }
 
@@ -169,27 +205,36 @@ static int virtnet_reopen(struct virtnet_info *vi)
 	virtnet_tell_queues(vi);
 	netif_tx_lock_bh(vi->dev);
 	netif_device_attach(vi->dev);
+	/* It was taken down after the detach had stopped them. */
+	if (!netif_running(vi->dev))
+		netif_tx_start_all_queues(vi->dev);
 	netif_tx_unlock_bh(vi->dev);
 	return 0;
 }
 
-static void virtnet_go(struct virtio_device *vdev)
+static int virtnet_go(struct virtio_device *vdev)
 {
 	struct virtnet_info *vi = vdev->priv;
 	int ret;
 
-	if (virtnet_cpu_notif_add(vi))
-		netdev_warn(vi->dev, "queues do not follow the CPUs any more\n");
 	rtnl_lock();
+	/* It will be.  Otherwise NAPI would not be used to send from here on. */
+	vi->affinity_hint_set = true;
 	ret = virtnet_reopen(vi);
 	rtnl_unlock();
 	if (ret)
-		netdev_err(vi->dev, "not opened again: %d\n", ret);
+		return ret;
+	/* Or who holds it does that, when his CPU comes or goes, or is the next to. */
+	if (cpus_read_trylock()) {
+		virtio_net_recovery_spread(vi);
+		cpus_read_unlock();
+	}
 	enable_rx_mode_work(vi);
 	rtnl_lock();
 	if (netif_running(vi->dev))
 		virtnet_set_rx_mode(vi->dev);
 	rtnl_unlock();
+	return 0;
 }
 
 /* It was stopped and is not there, for good: nobody waits for it. */
@@ -208,9 +253,13 @@ static bool virtio_net_recovery_lost(u16 status)
 	return status == 0xffff && pci_recovery_enabled();
 }
 
+/* Upstream of 6.12 takes its flag for a part of the address. */
+#define virtnet_unused_skb(buf)		ptr_to_skb(buf)
+
 #define virtio_net_recovery_driver	{ .ops = &virtnet_recovery_ops }
 #define virtio_net_recovery_stop	virtnet_recovery_close
 #define virtio_net_recovery_bpf		virtnet_recovery_bpf
+#define virtio_net_recovery_features	virtnet_recovery_features
 
 /* Before the virtqueues are deleted, if there are any. */
 static void virtio_net_recovery_free(struct virtnet_info *vi)
@@ -226,9 +275,13 @@ static inline bool virtio_net_recovery_lost(u16 status)
 	return false;
 }
 
+#define virtnet_unused_skb(buf)		(buf)
 #define virtio_net_recovery_driver	{ }
 #define virtio_net_recovery_stop	virtnet_close
 #define virtio_net_recovery_bpf		virtnet_xdp
+#define virtio_net_recovery_features	virtnet_set_features
+#define virtio_net_recovery_spread(vi)	virtnet_set_affinity(vi)
+#define virtio_net_recovery_gather(vi)	virtnet_clean_affinity(vi)
 #define virtio_net_recovery_free(vi)	free_unused_bufs(vi)
 
 #endif

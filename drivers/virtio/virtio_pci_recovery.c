@@ -10,6 +10,7 @@
  */
 
 #include <linux/pci.h>
+#include <linux/pci-health.h>
 #include <linux/pci-recovery.h>
 #include <linux/virtio_recovery.h>
 
@@ -30,9 +31,11 @@ static pci_ers_result_t error_detected(struct pci_dev *pdev,
 		virtio_recovery_dead(vdev_of(pdev));
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	if (virtio_recovery_stop(vdev_of(pdev)))
-		return PCI_ERS_RESULT_NO_AER_DRIVER;
-	return PCI_ERS_RESULT_NEED_RESET;
+	if (!virtio_recovery_stop(vdev_of(pdev)))
+		return PCI_ERS_RESULT_NEED_RESET;
+	/* To be rebound, also if another function needs no more than a thaw. */
+	return pci_recovery_request(pdev) ? PCI_ERS_RESULT_NEED_RESET :
+					    PCI_ERS_RESULT_NO_AER_DRIVER;
 }
 
 static pci_ers_result_t slot_reset(struct pci_dev *pdev)
@@ -44,9 +47,15 @@ static pci_ers_result_t slot_reset(struct pci_dev *pdev)
 	pdev->state_saved = true;
 	pci_restore_state(pdev);
 	pci_set_master(pdev);
-	if (virtio_recovery_again(vdev_of(pdev)))
+	switch (virtio_recovery_again(vdev_of(pdev))) {
+	case 0:
+		return PCI_ERS_RESULT_RECOVERED;
+	case -ESTALE:
+		/* No other reset would help, but to be rebound does. */
+		return PCI_ERS_RESULT_DISCONNECT;
+	default:
 		return PCI_ERS_RESULT_NEED_RESET;
-	return PCI_ERS_RESULT_RECOVERED;
+	}
 }
 
 static void resume(struct pci_dev *pdev)
@@ -88,11 +97,14 @@ u8 virtio_pci_recovery_status(u8 status)
 	return status == 0xff && pci_recovery_enabled() ? 0 : status;
 }
 
-/* Is a device of that status being reset?  One that is gone for good is not. */
+/*
+ * Is a device of that status being reset?  Not one of which nothing is read any more,
+ * and that is known to have failed: who waited for it would for ever.
+ */
 bool virtio_pci_recovery_resetting(struct virtio_device *vdev, u8 status)
 {
 	struct pci_dev *pdev = to_vp_device(vdev)->pci_dev;
 
 	return status && !(status == 0xff && pci_recovery_enabled() &&
-			   pdev->error_state == pci_channel_io_perm_failure);
+			   pci_channel_offline(pdev));
 }

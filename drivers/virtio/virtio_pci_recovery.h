@@ -22,8 +22,8 @@ bool virtio_pci_recovery_resetting(struct virtio_device *vdev, u8 status);
 
 static inline void virtio_pci_recovery_init(struct pci_dev *pdev) { }
 
-static inline u8 virtio_pci_recovery_resetting(struct virtio_device *vdev,
-					       u8 status)
+static inline bool virtio_pci_recovery_resetting(struct virtio_device *vdev,
+						 u8 status)
 {
 	return status;
 }

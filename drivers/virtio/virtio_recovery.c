@@ -14,6 +14,7 @@
 #include <linux/export.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pci-health.h>
 #include <linux/pci-recovery.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -35,6 +36,13 @@ static bool offline(struct virtio_device *vdev)
 	       pci_channel_offline(to_pci_dev(vdev->dev.parent));
 }
 
+/* Only a recovery makes it work again, whatever the platform thinks of it. */
+static void request(struct virtio_device *vdev)
+{
+	if (vdev->recovery.core)
+		pci_recovery_request(to_pci_dev(vdev->dev.parent));
+}
+
 /**
  * virtio_recovery_broken - is there no point in waiting for a virtqueue?
  * @vq: the virtqueue
@@ -42,15 +50,17 @@ static bool offline(struct virtio_device *vdev)
  * For who waits without end, maybe with a lock that @virtio_recovery_ops.stop
  * needs.  If its device has an error the virtqueue is broken with this: nobody waits
  * any more for what is in it, and an answer must not be taken for that to something
- * else if the device turns out to be well.
+ * else.  If the device turns out to be well it is recovered for that.
  *
- * Context: Any.
+ * Context: That of pci_recovery_request().
  * Return: true if the virtqueue is broken.
  */
 bool virtio_recovery_broken(struct virtqueue *vq)
 {
-	if (!virtqueue_is_broken(vq) && offline(vq->vdev))
+	if (!virtqueue_is_broken(vq) && offline(vq->vdev)) {
 		__virtqueue_break(vq);
+		request(vq->vdev);
+	}
 	return virtqueue_is_broken(vq);
 }
 EXPORT_SYMBOL_GPL(virtio_recovery_broken);
@@ -142,7 +152,8 @@ static int negotiate(struct virtio_device *vdev)
  * The reset of the function need not have reset the virtio device.
  *
  * Context: Process context.
- * Return: 0 or an error; then it can be called once more, after another reset.
+ * Return: 0; -ESTALE if the driver was not stopped by virtio_recovery_stop(); or another
+ * error, then it can be called once more, after another reset.
  */
 int virtio_recovery_again(struct virtio_device *vdev)
 {
@@ -151,9 +162,14 @@ int virtio_recovery_again(struct virtio_device *vdev)
 
 	guard(device)(&vdev->dev);
 	ops = ops_of(vdev);
-	/* It was taken off the device, or another put there, by hand. */
+	/* It was taken off the device, by hand, which may not have been reset then. */
+	if (!vdev->dev.driver) {
+		virtio_reset_device(vdev);
+		return 0;
+	}
+	/* Or another was put there. */
 	if (vdev->recovery.state != VIRTIO_RECOVERY_STOPPED)
-		return vdev->dev.driver ? -ESTALE : 0;
+		return -ESTALE;
 	ret = negotiate(vdev);
 	if (!ret)
 		ret = ops->again(vdev);
@@ -171,22 +187,24 @@ EXPORT_SYMBOL_GPL(virtio_recovery_again);
  * virtio_recovery_go - have a driver use its device again
  * @vdev: a virtio device that works again
  *
+ * If it cannot, as there is no memory, another recovery is asked for.
+ *
  * Context: Process context.
  */
 void virtio_recovery_go(struct virtio_device *vdev)
 {
-	enum virtio_recovery_state was;
+	int ret;
 
 	guard(device)(&vdev->dev);
-	was = vdev->recovery.state;
-	if (was != VIRTIO_RECOVERY_READY && was != VIRTIO_RECOVERY_LOST)
+	if (vdev->recovery.state != VIRTIO_RECOVERY_READY)
 		return;
-	vdev->recovery.state = VIRTIO_RECOVERY_NONE;
-	if (was == VIRTIO_RECOVERY_READY)
-		ops_of(vdev)->go(vdev);
-	else
-		/* There was no reset, as another function did not need one. */
-		__virtio_unbreak_device(vdev);
+	ret = ops_of(vdev)->go(vdev);
+	if (!ret) {
+		vdev->recovery.state = VIRTIO_RECOVERY_NONE;
+		return;
+	}
+	dev_warn(&vdev->dev, "does not go on after a reset: %d\n", ret);
+	request(vdev);
 }
 EXPORT_SYMBOL_GPL(virtio_recovery_go);
 
@@ -241,8 +259,11 @@ static void remove(struct virtio_device *vdev)
 	device_lock_assert(&vdev->dev);
 
 	if (vdev->recovery.state != VIRTIO_RECOVERY_NONE || offline(vdev)) {
+		virtio_break_device(vdev);
 		virtio_reset_device(vdev);
 		dead(vdev);
+		/* For the next driver; until then virtio itself keeps quiet. */
+		virtio_config_driver_enable(vdev);
 	}
 	vdev->recovery.state = VIRTIO_RECOVERY_NONE;
 }

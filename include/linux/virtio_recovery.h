@@ -21,7 +21,7 @@ struct virtqueue;
  * @again: the device was reset, its features were negotiated: take what it has
  *	not done out of the virtqueues, delete them, have new ones, and set
  *	DRIVER_OK.  0 or an error; what was taken out is kept even then.
- * @go: use it again
+ * @go: use it again; 0, or an error: then all is as before.
  * @dead: it will never be used again, nor may anybody wait for it.  Comes after
  *	@stop, with old virtqueues, new ones, or none if @again failed.
  *
@@ -31,7 +31,7 @@ struct virtqueue;
 struct virtio_recovery_ops {
 	int (*stop)(struct virtio_device *vdev);
 	int (*again)(struct virtio_device *vdev);
-	void (*go)(struct virtio_device *vdev);
+	int (*go)(struct virtio_device *vdev);
 	void (*dead)(struct virtio_device *vdev);
 };
 
@@ -112,6 +112,10 @@ static inline bool virtio_recovery_lost(struct virtqueue *vq)
 	__vdev->recovery.core && __vdev->recovery.core->busy(__vdev);	\
 })
 
+/* A number of 32 bits, of config space: is it what is read if nothing answers? */
+#define virtio_recovery_unread(vdev, number)				\
+	((vdev)->recovery.core && (number) == U32_MAX)
+
 #else
 
 struct virtio_recovery { };
@@ -125,6 +129,11 @@ static inline bool virtio_recovery_busy(struct virtio_device *vdev)
 }
 
 static inline bool virtio_recovery_lost(struct virtqueue *vq)
+{
+	return false;
+}
+
+static inline bool virtio_recovery_unread(struct virtio_device *vdev, u32 number)
 {
 	return false;
 }

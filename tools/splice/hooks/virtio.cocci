@@ -125,6 +125,33 @@ expression blocks;
  ...
  }
 
+// A mode of the cache that was not read is none: upstream stops the kernel if it is to
+// be shown.  Held here: nothing.
+@depends on blk@
+expression vdev;
+symbol i;
+@@
+ cache_type_store(...)
+ {
+ <+...
+-virtblk_get_cache_mode(vdev)
++virtio_blk_recovery_mode(virtblk_get_cache_mode(vdev), i)
+ ...+>
+ }
+
+@depends on blk@
+expression vdev;
+symbol disk;
+@@
+ cache_type_show(...)
+ {
+ <+...
+-virtblk_get_cache_mode(vdev)
++virtio_blk_recovery_mode(virtblk_get_cache_mode(vdev),
++			 blk_queue_write_cache(disk->queue))
+ ...+>
+ }
+
 // Polling does not know of quiesced queues.  Held here: a request, maybe.
 @depends on blk@
 @@
@@ -169,9 +196,44 @@ expression vq;
  ...+>
  }
 
+// CPUs come and go while there are no virtqueues.  Held here: the lock of CPU hotplug.
 @depends on net@
+expression vi;
 @@
 +#include "virtio_net_recovery.h"
+ virtnet_cpu_online(...)
+ {
+ <+...
+-virtnet_set_affinity(vi)
++virtio_net_recovery_spread(vi)
+ ...+>
+ }
+
+@depends on net@
+expression vi;
+@@
+ virtnet_cpu_dead(...)
+ {
+ <+...
+-virtnet_set_affinity(vi)
++virtio_net_recovery_spread(vi)
+ ...+>
+ }
+
+@depends on net@
+expression vi;
+@@
+ virtnet_cpu_down_prep(...)
+ {
+ <+...
+-virtnet_clean_affinity(vi)
++virtio_net_recovery_gather(vi)
+ ...+>
+ }
+
+// User space does what needs virtqueues.  Held here: RTNL.
+@depends on net@
+@@
  static const struct net_device_ops virtnet_netdev = {
  	.ndo_stop =
 -	virtnet_close
@@ -185,6 +247,15 @@ expression vq;
  	.ndo_bpf =
 -	virtnet_xdp
 +	virtio_net_recovery_bpf
+ 	,
+ };
+
+@depends on net@
+@@
+ static const struct net_device_ops virtnet_netdev = {
+ 	.ndo_set_features =
+-	virtnet_set_features
++	virtio_net_recovery_features
  	,
  };
 
@@ -228,6 +299,20 @@ expression vi;
  ...+>
  }
 
+// What was sent without NAPI, and is not done, is freed wrongly by upstream of 6.12;
+// later ones do not have this.  Held here: the device lock.
+@depends on net@
+expression buf;
+@@
+ virtnet_sq_free_unused_buf(...)
+ {
+ ...
+ if (!is_xdp_frame(buf))
+-	dev_kfree_skb(buf);
++	dev_kfree_skb(virtnet_unused_skb(buf));
+ else { ... }
+ }
+
 @depends on net@
 @@
  struct virtio_driver virtio_net_driver = {
@@ -243,6 +328,29 @@ expression vi;
 +	.recovery = virtio_scsi_recovery_driver,
  	.remove = virtscsi_remove,
  };
+
+// The console waits with interrupts off.  Held here: the lock of a virtqueue.
+@console depends on file in "drivers/char/virtio_console.c"@
+expression vq;
+@@
+ __send_control_msg(...)
+ {
+ <+...
+-virtqueue_is_broken(vq)
++virtio_recovery_broken(vq)
+ ...+>
+ }
+
+@depends on console@
+expression vq;
+@@
+ __send_to_port(...)
+ {
+ <+...
+-virtqueue_is_broken(vq)
++virtio_recovery_broken(vq)
+ ...+>
+ }
 
 // The balloon waits for its device, which may have failed, or will when it is
 // unbound.  Held here: the balloon's lock.
@@ -273,5 +381,18 @@ identifier err, vq;
  ...
 -wait_event(queue, virtqueue_get_buf(vq, len));
 +wait_event(queue, virtio_recovery_get_buf(vq, len));
+ ...
+ }
+
+// What is read from a device that does not answer is no size.  Held here: nothing.
+@depends on balloon@
+identifier vb, target, number;
+@@
+ towards_target(struct virtio_balloon *vb)
+ {
+ ...
++if (virtio_recovery_unread(vb->vdev, number))
++	return 0;
+ target = ALIGN(number, ...);
  ...
  }
