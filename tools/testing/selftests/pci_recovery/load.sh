@@ -121,3 +121,34 @@ all_by() {
 		"$(steps "$1" | grep ^end | sort | uniq -c | sed 's/^ *//')"
 	working "$1"
 }
+
+# quiet(function) - no error is being dealt with, nor will be
+quiet() {
+	[ "$(attr "$1" recovery/state)" = live ] && settled "$1" &&
+		steps "$1" | awk '
+			$1 == "begin" { n++ } $1 == "end" { n-- } END { exit n }'
+}
+
+# strike_twice(function, errors) - so many errors, and another one soon after each,
+#	sometimes while that is being dealt with: which, is chance
+strike_twice() {
+	mark
+	for i in $(seq "$2"); do
+		inject "$1" translate
+		[ $((i % 4)) -eq 0 ] || sleep "0.0$((i % 10))"
+		inject "$1" translate 2> /dev/null
+		# Some platforms report it when they like.
+		sleep 0.2
+		wait_for "$LIMIT" quiet "$1" || {
+			fail "$1: no end of error $i"
+			return
+		}
+	done
+	steps "$1" > /tmp/struck
+	expect "$1: episodes that do not end well" "" \
+		"$(grep ^end /tmp/struck | grep -v -e "recovered reset" -e "recovered deep" \
+			-e stale)"
+	echo "# $(grep -c ^end /tmp/struck) episodes," \
+		"$(grep -c ^error_detected /tmp/struck) errors in them"
+	working "$1"
+}

@@ -11,7 +11,7 @@
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
 
-ktap_set_plan 15
+ktap_set_plan 16
 
 T=pci_recovery_test
 
@@ -79,6 +79,35 @@ expect_logged "PCI $MULTI.0#0001: EEH: Invoking nvme->error_detected(IO frozen)"
 	"PCI $MULTI.3#0001: EEH: no driver"
 ping_host "$MULTI.2" 10.0.5.15 10.0.5.2 || fail "no ping after"
 rebind "$MULTI.3" virtio-pci
+finish
+
+start "one that has to be rebound, and others that need no more than a thaw"
+rebind "$MULTI.0" $T
+rebind "$MULTI.2" $T
+set_test error_detected=can_recover
+mark
+inject "$MULTI.0" translate
+expect_steps "$MULTI.0" <<STEPS
+begin error
+freeze
+error_detected $T
+vote error_detected CAN_RECOVER
+thaw_mmio
+mmio_enabled $T
+vote mmio_enabled RECOVERED
+thaw_dma
+reset
+slot_reset $T
+vote slot_reset RECOVERED
+resume $T
+end recovered rebind
+STEPS
+expect "the function whose driver cannot" \
+	"$asked unbind virtio-pci restore virtio-pci bind virtio-pci" \
+	"$(steps "$MULTI.1" | xargs)"
+working "$MULTI.1"
+rebind "$MULTI.0" nvme
+rebind "$MULTI.2" e1000e
 finish
 
 # overlap(step) - took all of these steps place at the same time, for a while?

@@ -15,7 +15,7 @@
 ERRORS=${ERRORS:-100}
 CPU=/sys/devices/system/cpu/cpu1
 
-ktap_set_plan 10
+ktap_set_plan 11
 
 # same_disk(function, disk, inode) - it was not taken away and added again
 same_disk() {
@@ -91,6 +91,14 @@ same_disk "$BLK" "$vd" "$ino"
 kept "$BLK" "$id"
 finish
 
+start "errors soon after errors"
+write_load "$vd"
+strike_twice "$BLK" $((ERRORS / 4))
+verified
+same_disk "$BLK" "$vd" "$ino"
+kept "$BLK" "$id"
+finish
+
 start "CPUs go and come meanwhile"
 write_load "$vd"
 touch $LOAD/cpus
@@ -113,7 +121,17 @@ start "the cache is written through as before"
 echo "write through" > "/sys/block/$vd/cache_type"
 heal "$BLK"
 expect "the device's cache" "write through" "$(cat "/sys/block/$vd/cache_type")"
+echo 0 > "$DEVICES/$BLK/recovery/auto"
+mark
+inject "$BLK" translate
+wait_for "$LIMIT" ends "$BLK" 1 || fail "no end"
+expect "its cache while it is frozen" "write through" \
+	"$(cat "/sys/block/$vd/cache_type")"
 echo "write back" > "/sys/block/$vd/cache_type"
+echo 1 > "$DEVICES/$BLK/recovery/auto"
+recover "$BLK" || fail "does not recover"
+expect "the device's cache as written meanwhile" "write back" \
+	"$(cat "/sys/block/$vd/cache_type")"
 finish
 
 start "an operator's recover, under load"

@@ -15,24 +15,31 @@
 ERRORS=${ERRORS:-100}
 MAC=52:54:00:12:34:99
 
-ktap_set_plan 7
+ktap_set_plan 10
 
-# ping_load() - ping the host all the time
+# ping_load(host) - ping it all the time
 ping_load() {
 	rm -rf $LOAD
 	mkdir $LOAD
 	: > $LOAD/passes
 	: > $LOAD/errors
 	while [ ! -e $LOAD/stop ]; do
-		ping -c 1 -W 1 10.0.2.2 > /dev/null 2>&1 &&
+		ping -c 1 -W 1 "$1" > /dev/null 2>&1 &&
 			echo >> $LOAD/passes
 	done &
 	writers=$!
 	go_on 1
 }
 
+# rx_filter() - what the device lets through, as it was told
+rx_filter() {
+	command='{"execute": "query-rx-filter", "arguments": {"name": "n0"}}'
+	host qmp "$command" | tr ',' '\n' | sort
+}
+
 # settings(netdev) - all that must not change
 settings() {
+	rx_filter
 	ip addr show dev "$1" | grep -v valid_lft
 	ip route
 	cat "/sys/class/net/$1/ifindex" "/sys/class/net/$1/address"
@@ -40,12 +47,21 @@ settings() {
 	stat -c %i "/sys/class/net/$1/"
 }
 
-# same_settings(netdev)
+# has_settings(netdev) - those of before?
+has_settings() {
+	settings "$1" | diff /tmp/settings - > /tmp/diff
+}
+
+# same_settings(netdev) - in the end; the device is told some by a work
 same_settings() {
 	wait_for "$LIMIT" has_carrier "$1" || fail "$1: no carrier"
-	settings "$1" | diff /tmp/settings - > /tmp/diff ||
-		fail "$1: is not as it was
+	wait_for "$LIMIT" has_settings "$1" || fail "$1: is not as it was
 $(tail -n +3 /tmp/diff)"
+}
+
+# filters() - is the device told what to let through?
+filters() {
+	rx_filter | grep -q '"promiscuous": false'
 }
 
 heal() {
@@ -63,10 +79,15 @@ ip link set "$net" address $MAC
 ip link set "$net" up
 ip addr add 10.0.2.15/24 dev "$net" 2> /dev/null
 ip route add 10.9.0.0/16 via 10.0.2.2
+ip link add link "$net" name vlan77 type vlan id 77 || fail "no VLAN"
+ip link set vlan77 up
 wait_for "$LIMIT" has_carrier "$net"
+wait_for "$LIMIT" filters || fail "no filter: $(rx_filter)"
+! dmesg | grep "set_features() failed" || fail "features are refused"
 settings "$net" > /tmp/settings
-expect "settings" 3 "$(grep -c -e 10.9.0.0 -e $MAC /tmp/settings)"
-ping_load
+expect "settings" 4 "$(grep -c -e 10.9.0.0 -e $MAC /tmp/settings)"
+rx_filter | grep -qw 77 || fail "no filter: $(rx_filter)"
+ping_load 10.0.2.2
 heal "$NET"
 expect_uevents "$NET" BEGIN_RECOVERY SUCCESSFUL_RECOVERY
 same_settings "$net"
@@ -85,6 +106,31 @@ go_on 3
 echo "# $(($(passes) - before)) pings"
 same_settings "$net"
 kept "$NET" "$id"
+finish
+
+start "errors soon after errors"
+strike_twice "$NET" $((ERRORS / 4))
+go_on 3
+same_settings "$net"
+kept "$NET" "$id"
+finish
+
+start "CPUs go and come meanwhile"
+CPU=/sys/devices/system/cpu/cpu1
+touch $LOAD/cpus
+(while [ -e $LOAD/cpus ]; do
+	echo 0 > $CPU/online
+	echo 1 > $CPU/online
+done) 2> /dev/null &
+cpus=$!
+mark
+strike "$NET" 10
+all_by "$NET" reset 10
+rm $LOAD/cpus
+wait_for "$LIMIT" is_over $cpus || fail "a CPU neither goes nor comes"
+echo 1 2> /dev/null > $CPU/online
+go_on 3
+same_settings "$net"
 finish
 
 start "an error of DMA"
@@ -122,13 +168,13 @@ finish
 start "it is down: so it stays"
 ip link set "$net" down
 heal "$NET"
-expect "flags" "$(ip link show "$net" | grep -c UP)" 0
+expect "flags" 0 "$(ip link show "$net" | grep -c UP)"
 ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping after"
 finish
 
 start "given up: remove() ends"
 id=$(identity "$NET")
-ping_load
+ping_load 10.0.2.2
 if [ $PLATFORM = eeh ]; then
 	echo 0 > "$EEH/eeh_max_freezes"
 else
@@ -163,6 +209,23 @@ echo 1 > "$DEVICES/$NET2/recovery/auto"
 recover "$NET2" || fail "does not recover"
 rebind "$NET2" virtio-pci
 ping_host "$NET2" 10.0.3.15 10.0.3.2 || fail "no ping after"
+finish
+
+start "without NAPI to send"
+parameter=/sys/module/virtio_net/parameters/napi_tx
+echo N > $parameter
+rebind "$NET2" ''
+rebind "$NET2" virtio-pci
+ping_host "$NET2" 10.0.3.15 10.0.3.2 || fail "no ping before"
+net=$(network "$NET2")
+ping_load 10.0.3.2
+mark
+strike "$NET2" 10
+all_by "$NET2" reset 10
+wait_for "$LIMIT" has_carrier "$net" || fail "no carrier"
+go_on 3
+no_load "$LIMIT"
+echo Y > $parameter
 finish
 
 ktap_finished

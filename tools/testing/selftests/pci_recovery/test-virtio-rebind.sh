@@ -14,7 +14,7 @@
 
 SCSI=0001:00:00.0 SERIAL=0002:00:00.0 RNG=0003:00:00.0
 
-ktap_set_plan 3
+ktap_set_plan 4
 
 # port(function) - the character device of its serial port
 port() {
@@ -53,6 +53,23 @@ done
 kept "$RNG" "$id"
 touch /tmp/stop
 wait_for "$LIMIT" is_over "$reader" || fail "the reader hangs"
+dd if=/dev/hwrng of=/dev/null bs=16 count=4 2> /dev/null || fail "does not work"
+finish
+
+start "virtio-rng, unbound from its bus while it is frozen"
+vdev=$(basename "$DEVICES/$RNG"/virtio*)
+echo 0 > "$DEVICES/$RNG/recovery/auto"
+mark
+inject "$RNG" translate
+wait_for "$LIMIT" ends "$RNG" 1 || fail "no end"
+expect "outcome" refused "$(attr "$RNG" recovery/last_outcome)"
+echo "$vdev" > "/sys/bus/virtio/drivers/virtio_rng/unbind" &
+unbinder=$!
+wait_for "$LIMIT" is_over "$unbinder" ||
+	fail "remove() hangs: $(cat /proc/$unbinder/stack)"
+[ ! -e "/sys/bus/virtio/devices/$vdev/driver" ] || fail "is still bound"
+echo 1 > "$DEVICES/$RNG/recovery/auto"
+recover "$RNG" || fail "does not recover"
 dd if=/dev/hwrng of=/dev/null bs=16 count=4 2> /dev/null || fail "does not work"
 finish
 
