@@ -268,7 +268,7 @@ static void gate_made_late(struct kunit *test)
 	WRITE_ONCE(pdev->error_state, pci_channel_io_normal);
 }
 
-/* What a gate costs: nothing in struct pci_dev, and not much. */
+/* What a gate costs; there is nothing of it in struct pci_dev. */
 static void gate_size(struct kunit *test)
 {
 	size_t size = sizeof(struct pci_gate);

@@ -335,7 +335,7 @@ static void health_shut(struct kunit *test)
 
 #define FLOOD 10000
 
-/* The platform is asked once in a while, a health check each time. */
+/* Both the platform and a health check are asked each time. */
 static void health_flood(struct kunit *test)
 {
 	struct fake_pe *fpe = a_pe(test);
