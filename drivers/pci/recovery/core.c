@@ -197,13 +197,14 @@ static enum pci_recovery_verdict rescan(struct pci_episode *ep)
 	if (pci_recovery_unbind(ep))
 		return PCI_GIVE_UP;
 
+	/* Nobody is bound who asked for anything; those who will be may ask. */
+	pci_recovery_renewed(ep);
 	fn = list_first_entry(&ep->fns, struct pci_pe_fn, step);
 	begin = pci_step_begin(ep, fn, PCI_STEP_RESCAN);
 	ret = ep->pe->ops->rescan(ep->pe);
 	pci_step_end(ep, fn, PCI_STEP_RESCAN, begin, ret);
 	if (ret)
 		return PCI_GIVE_UP;
-	pci_recovery_renewed(ep);
 	ep->rung = PCI_RUNG_RESCAN;
 	return PCI_GO_ON;
 }

@@ -220,9 +220,14 @@ static bool again(struct pci_pe *pe)
 				pe->ops->withdraw(pe);
 		}
 	}
-	/* Nobody is left whose error it could be. */
-	if (reported && !pdev && pe->ops->withdraw)
-		pe->ops->withdraw(pe);
+	/* Nobody is left whose error it could be, nor who has asked. */
+	if (reported && !pdev) {
+		clear_bit(PE_ERRED, &pe->flags);
+		clear_bit(PE_DOUBTED, &pe->flags);
+		clear_bit(PE_PERMANENT, &pe->flags);
+		if (pe->ops->withdraw)
+			pe->ops->withdraw(pe);
+	}
 	pci_dev_put(pdev);
 	return news && pci_pe_state(pe) != PCI_PE_FAILED;
 }
@@ -470,6 +475,8 @@ void pci_recovery_done(struct pci_episode *ep,
 	/* The one above may find nothing to do; then the hardware is asked. */
 	if (outcome == PCI_RECOVERY_ABSORBED && ep->reported)
 		set_bit(PE_REPORTED, &pe->flags);
+	if (outcome == PCI_RECOVERY_ABSORBED && ep->reported && !ep->doubt)
+		set_bit(PE_ERRED, &pe->flags);
 	if (outcome == PCI_RECOVERY_ABSORBED && ep->permanent)
 		set_bit(PE_PERMANENT, &pe->flags);
 	if (outcome == PCI_RECOVERY_ABSORBED && ep->doubted)
