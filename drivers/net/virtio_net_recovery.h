@@ -66,16 +66,16 @@ static int virtnet_recovery_bpf(struct net_device *dev, struct netdev_bpf *xdp)
 	return netif_device_present(dev) ? virtnet_xdp(dev, xdp) : -ENODEV;
 }
 
-/*
- * Nor is the device to be told of features by virtqueues that are not there.  One that
- * is being registered is not present yet, but has them.
- */
+/* Nor is the device to be told of features by virtqueues that are not there. */
 static int virtnet_recovery_features(struct net_device *dev,
 				     netdev_features_t features)
 {
 	netdev_features_t told = NETIF_F_GRO_HW | NETIF_F_RXHASH;
+	struct virtnet_info *vi = netdev_priv(dev);
 
-	if (!netif_device_present(dev) && dev->reg_state != NETREG_UNINITIALIZED &&
+	/* One that is being registered is not present either, but well. */
+	if ((vi->vdev->recovery.state != VIRTIO_RECOVERY_NONE ||
+	     list_empty(&vi->vdev->vqs)) &&
 	    ((dev->features ^ features) & told))
 		return -ENODEV;
 	return virtnet_set_features(dev, features);
@@ -224,13 +224,13 @@ static int virtnet_go(struct virtio_device *vdev)
 	rtnl_unlock();
 	if (ret)
 		return ret;
+	enable_rx_mode_work(vi);
+	rtnl_lock();
 	/* Or who holds it does that, when his CPU comes or goes, or is the next to. */
 	if (cpus_read_trylock()) {
 		virtio_net_recovery_spread(vi);
 		cpus_read_unlock();
 	}
-	enable_rx_mode_work(vi);
-	rtnl_lock();
 	if (netif_running(vi->dev))
 		virtnet_set_rx_mode(vi->dev);
 	rtnl_unlock();
