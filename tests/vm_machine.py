@@ -76,7 +76,10 @@ BRIDGE = {
 REBOUND = {
     "s0": ["-blockdev", "file,node-name=d5,filename={tmp}/s0",
            "-device", "virtio-scsi-pci,id=s0" + PCI,
-           "-device", "scsi-hd,drive=d5,bus=s0.0"],
+           "-device", "scsi-hd,id=s1,drive=d5,bus=s0.0"],
+    # Nothing is written to what is read into.
+    "z0": ["-blockdev", "null-co,node-name=d6,size=16777216,read-zeroes=off",
+           "-device", "virtio-blk-pci,id=z0,drive=d6" + PCI],
     "c0": ["-device", "virtio-serial-pci,id=c0" + PCI,
            "-chardev", "file,id=c0c,path=/dev/null",
            "-device", "virtserialport,bus=c0.0,chardev=c0c,name=null"],

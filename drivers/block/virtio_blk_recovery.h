@@ -154,17 +154,57 @@ static const struct blk_mq_ops virtblk_dead_ops = {
 	.timeout	= virtblk_recovery_timeout,
 };
 
-static void virtblk_dead(struct virtio_device *vdev)
+/* All requests fail from here on.  The queue is quiesced, and the device broken. */
+static void virtblk_fail(struct virtio_blk *vblk)
 {
-	struct virtio_blk *vblk = vdev->priv;
-
 	virtblk_take_back(vblk);
 	/* There may be no virtqueues.  The queue is quiesced, only polls may look. */
 	WRITE_ONCE(vblk->disk->queue->mq_ops, &virtblk_dead_ops);
 	/* Before it is not quiesced any more, for virtblk_recovery_poll(). */
 	smp_wmb();
 	virtblk_run(vblk);
+}
+
+static void virtblk_dead(struct virtio_device *vdev)
+{
+	struct virtio_blk *vblk = vdev->priv;
+
+	virtblk_fail(vblk);
 	blk_mark_disk_dead(vblk->disk);
+}
+
+/* The disk is being added or deleted, which waits for requests. */
+static void virtblk_lost(struct virtio_device *vdev)
+{
+	struct virtio_blk *vblk = vdev->priv;
+
+	blk_mq_quiesce_queue(vblk->disk->queue);
+	virtblk_fail(vblk);
+}
+
+static int virtio_blk_recovery_add(struct virtio_device *vdev,
+				   struct virtio_blk *vblk,
+				   const struct attribute_group **groups)
+{
+	struct virtio_recovery_watch watch;
+	int ret;
+
+	virtio_recovery_watch(&watch, vdev, virtblk_lost);
+	ret = device_add_disk(&vdev->dev, vblk->disk, groups);
+	if (virtio_recovery_unwatch(&watch) && !ret)
+		virtio_recovery_rebind(vdev);
+	return ret;
+}
+
+static void virtio_blk_recovery_del(struct virtio_blk *vblk)
+{
+	struct virtio_recovery_watch watch;
+
+	virtio_recovery_watch(&watch, vblk->vdev, virtblk_lost);
+	del_gendisk(vblk->disk);
+	/* It cancels that too, but before a watch that comes late. */
+	if (virtio_recovery_unwatch(&watch))
+		cancel_delayed_work_sync(&vblk->disk->queue->requeue_work);
 }
 
 static const struct virtio_recovery_ops virtblk_recovery_ops = {
@@ -226,6 +266,9 @@ static inline bool virtio_blk_recovery_lost(u64 capacity)
 #define virtio_blk_recovery_mode(mode, otherwise) \
 	((void)sizeof(otherwise), (mode))
 #define virtio_blk_recovery_affinity	{ 0, }
+#define virtio_blk_recovery_add(vdev, vblk, groups) \
+	device_add_disk(&(vdev)->dev, (vblk)->disk, groups)
+#define virtio_blk_recovery_del(vblk)	del_gendisk((vblk)->disk)
 #define virtio_blk_recovery_driver	{ }
 #define virtio_blk_recovery_poll	virtblk_poll
 #define virtio_blk_recovery_timeout	NULL

@@ -37,6 +37,40 @@ static void virtscsi_dead(struct virtio_device *vdev)
 	virtscsi_fail_all(vscsi, &vscsi->ctrl_vq, virtscsi_complete_free);
 }
 
+/*
+ * These wait for commands: to find disks, to look for more, and of who uses them.  Who
+ * finds them asynchronously is waited for when the host is removed.
+ */
+static void virtio_scsi_recovery_scan(struct Scsi_Host *shost,
+				      struct virtio_device *vdev)
+{
+	struct virtio_recovery_watch watch;
+
+	virtio_recovery_watch(&watch, vdev, virtscsi_dead);
+	scsi_scan_host(shost);
+	if (virtio_recovery_unwatch(&watch))
+		virtio_recovery_rebind(vdev);
+}
+
+static void virtio_scsi_recovery_cancel(struct virtio_scsi *vscsi)
+{
+	struct virtio_recovery_watch watch;
+
+	virtio_recovery_watch(&watch, vscsi->vdev, virtscsi_dead);
+	virtscsi_cancel_event_work(vscsi);
+	virtio_recovery_unwatch(&watch);
+}
+
+static void virtio_scsi_recovery_del(struct Scsi_Host *shost,
+				     struct virtio_device *vdev)
+{
+	struct virtio_recovery_watch watch;
+
+	virtio_recovery_watch(&watch, vdev, virtscsi_dead);
+	scsi_remove_host(shost);
+	virtio_recovery_unwatch(&watch);
+}
+
 static const struct virtio_recovery_ops virtscsi_recovery_ops = {
 	.dead	= virtscsi_dead,
 };
@@ -46,5 +80,10 @@ static const struct virtio_recovery_ops virtscsi_recovery_ops = {
 #else
 
 #define virtio_scsi_recovery_driver	{ }
+#define virtio_scsi_recovery_cancel(vscsi)	virtscsi_cancel_event_work(vscsi)
+#define virtio_scsi_recovery_del(shost, vdev) \
+	((void)sizeof(vdev), scsi_remove_host(shost))
+#define virtio_scsi_recovery_scan(shost, vdev) \
+	((void)sizeof(vdev), scsi_scan_host(shost))
 
 #endif

@@ -96,6 +96,82 @@ bool virtio_recovery_enable_cb_delayed(struct virtqueue *vq)
 }
 EXPORT_SYMBOL_GPL(virtio_recovery_enable_cb_delayed);
 
+static void watch_work(struct work_struct *work)
+{
+	struct virtio_recovery_watch *watch;
+
+	watch = container_of(work, struct virtio_recovery_watch, work.work);
+	if (!offline(watch->vdev)) {
+		schedule_delayed_work(&watch->work, VIRTIO_RECOVERY_PERIOD);
+		return;
+	}
+	virtio_break_device(watch->vdev);
+	/* It may not be isolated, and write into memory that is given back. */
+	virtio_reset_device(watch->vdev);
+	watch->failed = true;
+	watch->fail(watch->vdev);
+}
+
+/**
+ * virtio_recovery_watch - end a wait under the device lock if the device has an error
+ * @watch: on the caller's stack
+ * @vdev: his device
+ * @fail: ends what he is about to wait for, as the device will not; it comes once, in
+ *	process context, and must not need a lock that he holds
+ *
+ * For a driver's probe() and remove() that wait for its device: its recovery needs the
+ * device lock, so it comes too late.  And a gate that is closing for remove() does not
+ * tell that its device was frozen, so somebody has to look.
+ *
+ * Context: Process context, the device lock held.
+ */
+void virtio_recovery_watch(struct virtio_recovery_watch *watch,
+			   struct virtio_device *vdev,
+			   void (*fail)(struct virtio_device *vdev))
+{
+	device_lock_assert(&vdev->dev);
+
+	watch->vdev = vdev;
+	watch->fail = fail;
+	watch->failed = false;
+	INIT_DELAYED_WORK_ONSTACK(&watch->work, watch_work);
+	if (vdev->recovery.core)
+		schedule_delayed_work(&watch->work, VIRTIO_RECOVERY_PERIOD);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_watch);
+
+/**
+ * virtio_recovery_unwatch - the wait is over
+ * @watch: was given to virtio_recovery_watch()
+ *
+ * Context: That of virtio_recovery_watch().  Waits until @fail has returned.
+ * Return: Was it called?
+ */
+bool virtio_recovery_unwatch(struct virtio_recovery_watch *watch)
+{
+	cancel_delayed_work_sync(&watch->work);
+	destroy_delayed_work_on_stack(&watch->work);
+	return watch->failed;
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_unwatch);
+
+/**
+ * virtio_recovery_rebind - have a driver rebound that was probed without its device
+ * @vdev: a virtio device; in its probe(), a watch made I/O fail
+ *
+ * The error may turn out to be none, but the driver does not work.
+ *
+ * Context: Process context, the device lock held.
+ */
+void virtio_recovery_rebind(struct virtio_device *vdev)
+{
+	device_lock_assert(&vdev->dev);
+
+	WRITE_ONCE(vdev->recovery.state, VIRTIO_RECOVERY_DEAD);
+	request(vdev);
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_rebind);
+
 /**
  * virtio_recovery_stop - have a driver leave its device alone
  * @vdev: a virtio device that has an error
@@ -165,6 +241,7 @@ int virtio_recovery_again(struct virtio_device *vdev)
 	/* It was taken off the device, by hand, which may not have been reset then. */
 	if (!vdev->dev.driver) {
 		virtio_reset_device(vdev);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 		return 0;
 	}
 	/* Or another was put there. */

@@ -9,6 +9,7 @@
 #define _LINUX_VIRTIO_RECOVERY_H
 
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct virtio_device;
 struct virtqueue;
@@ -85,6 +86,30 @@ struct virtio_recovery_driver {
 	const struct virtio_recovery_ops *ops;
 };
 
+/**
+ * struct virtio_recovery_watch - for a wait under the device lock
+ * @work: looks for an error now and then
+ * @vdev: of this device
+ * @fail: ends what is waited for
+ * @failed: it was called
+ *
+ * On the stack of who waits.
+ */
+struct virtio_recovery_watch {
+	struct delayed_work work;
+	struct virtio_device *vdev;
+	void (*fail)(struct virtio_device *vdev);
+	bool failed;
+};
+
+/* How often who waits looks whether the device has an error, in jiffies. */
+#define VIRTIO_RECOVERY_PERIOD	(HZ / 10)
+
+void virtio_recovery_watch(struct virtio_recovery_watch *watch,
+			   struct virtio_device *vdev,
+			   void (*fail)(struct virtio_device *vdev));
+bool virtio_recovery_unwatch(struct virtio_recovery_watch *watch);
+void virtio_recovery_rebind(struct virtio_device *vdev);
 int virtio_recovery_stop(struct virtio_device *vdev);
 int virtio_recovery_again(struct virtio_device *vdev);
 void virtio_recovery_go(struct virtio_device *vdev);
@@ -111,6 +136,18 @@ static inline bool virtio_recovery_lost(struct virtqueue *vq)
 									\
 	__vdev->recovery.core && __vdev->recovery.core->busy(__vdev);	\
 })
+
+/* Wait for an answer.  Nobody wakes for an error while its remove() waits for that. */
+#define virtio_recovery_wait_buf(queue, vq, len) do {			\
+	struct virtqueue *__vq = (vq);					\
+	long __period = __vq->vdev->recovery.core ?			\
+		VIRTIO_RECOVERY_PERIOD : MAX_SCHEDULE_TIMEOUT;		\
+									\
+	while (!wait_event_timeout(queue,				\
+				   virtio_recovery_get_buf(__vq, len),	\
+				   __period))				\
+		;							\
+} while (0)
 
 /* A number of 32 bits, of config space: is it what is read if nothing answers? */
 #define virtio_recovery_unread(vdev, number)				\
@@ -139,7 +176,8 @@ static inline bool virtio_recovery_unread(struct virtio_device *vdev, u32 number
 }
 
 #define virtio_recovery_broken(vq)		virtqueue_is_broken(vq)
-#define virtio_recovery_get_buf(vq, len)	virtqueue_get_buf(vq, len)
+#define virtio_recovery_wait_buf(queue, vq, len) \
+	wait_event(queue, virtqueue_get_buf(vq, len))
 #define virtio_recovery_enable_cb_delayed(vq)	virtqueue_enable_cb_delayed(vq)
 
 #endif

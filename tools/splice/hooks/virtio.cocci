@@ -170,6 +170,32 @@ symbol disk;
  	.remove = virtblk_remove,
  };
 
+// A disk is added and deleted, which waits for requests.  Held here: the device lock.
+@depends on blk@
+expression vblk;
+identifier ret, groups;
+@@
+ virtblk_probe(...)
+ {
+ <+...
+ ret =
+-device_add_disk(&vdev->dev, vblk->disk, groups)
++virtio_blk_recovery_add(vdev, vblk, groups)
+ ;
+ ...+>
+ }
+
+@depends on blk@
+expression vblk;
+@@
+ virtblk_remove(...)
+ {
+ <+...
+-del_gendisk(vblk->disk)
++virtio_blk_recovery_del(vblk)
+ ...+>
+ }
+
 // The lock of CPU hotplug must not be taken.  Held here: the device lock.
 @depends on blk@
 identifier desc;
@@ -320,10 +346,48 @@ expression buf;
  	.remove = virtnet_remove,
  };
 
-// The driver of SCSI hosts ends its commands before it is taken off its device.
+// The driver of SCSI hosts waits for commands.  Held here: the device lock.
 @scsi depends on file in "drivers/scsi/virtio_scsi.c"@
+expression shost;
+identifier vdev;
 @@
 +#include "virtio_scsi_recovery.h"
+ virtscsi_probe(struct virtio_device *vdev)
+ {
+ ...
+-scsi_scan_host(shost)
++virtio_scsi_recovery_scan(shost, vdev)
+ ;
+ ...
+ }
+
+@depends on scsi@
+expression vscsi;
+@@
+ virtscsi_remove(...)
+ {
+ <+...
+-virtscsi_cancel_event_work(vscsi)
++virtio_scsi_recovery_cancel(vscsi)
+ ...+>
+ }
+
+@depends on scsi@
+expression shost;
+identifier vdev;
+@@
+ virtscsi_remove(struct virtio_device *vdev)
+ {
+ ...
+-scsi_remove_host(shost)
++virtio_scsi_recovery_del(shost, vdev)
+ ;
+ ...
+ }
+
+// Its commands are ended before it is taken off its device.
+@depends on scsi@
+@@
  struct virtio_driver virtio_scsi_driver = {
 +	.recovery = virtio_scsi_recovery_driver,
  	.remove = virtscsi_remove,
@@ -365,7 +429,7 @@ expression queue, vq, len;
 +	return;
  ...
 -wait_event(queue, virtqueue_get_buf(vq, len));
-+wait_event(queue, virtio_recovery_get_buf(vq, len));
++virtio_recovery_wait_buf(queue, vq, len);
  }
 
 @depends on balloon@
@@ -380,7 +444,7 @@ identifier err, vq;
  err = virtqueue_add_inbuf(vq, ...);
  ...
 -wait_event(queue, virtqueue_get_buf(vq, len));
-+wait_event(queue, virtio_recovery_get_buf(vq, len));
++virtio_recovery_wait_buf(queue, vq, len);
  ...
  }
 
