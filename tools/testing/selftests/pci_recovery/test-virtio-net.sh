@@ -116,19 +116,11 @@ kept "$NET" "$id"
 finish
 
 start "CPUs go and come meanwhile"
-CPU=/sys/devices/system/cpu/cpu1
-touch $LOAD/cpus
-(while [ -e $LOAD/cpus ]; do
-	echo 0 > $CPU/online
-	echo 1 > $CPU/online
-done) 2> /dev/null &
-cpus=$!
+toggle_cpu
 mark
 strike "$NET" 10
 all_by "$NET" reset 10
-rm $LOAD/cpus
-wait_for "$LIMIT" is_over $cpus || fail "a CPU neither goes nor comes"
-echo 1 2> /dev/null > $CPU/online
+no_toggle_cpu 3
 go_on 3
 same_settings "$net"
 finish
