@@ -143,12 +143,42 @@ static void count_knocked(struct kunit *test)
 	}
 }
 
+static void no_cancel(struct pci_gate *gate, struct pci_gate_cancel *cancel,
+		      enum pci_gate_state state)
+{
+}
+
+/* Only a drain waits for a grace period. */
+static void count_no_grace(struct kunit *test)
+{
+	struct pci_gate_cancel cancel = { .cancel = no_cancel };
+	struct pci_gate *gate = a_gate(test);
+	struct suite_task task;
+
+	pci_gate_freeze(gate);
+	KUNIT_EXPECT_EQ(test, pci_gate_drain(gate, SUITE_JIFFIES), 0);
+	suite_no_grace(test, &task);
+	KUNIT_EXPECT_EQ(test, pci_gate_thaw(gate), 0);
+	KUNIT_EXPECT_EQ(test, pci_gate_hold(gate), 0);
+	pci_gate_unhold(gate);
+	KUNIT_EXPECT_EQ(test, pci_gate_enter(gate), 0);
+	pci_gate_exit(gate);
+	KUNIT_EXPECT_EQ(test, pci_gate_cancel_add(gate, &cancel), 0);
+	pci_gate_freeze(gate);
+	KUNIT_EXPECT_EQ(test, pci_gate_hold(gate), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, pci_gate_thaw(gate), 0);
+	pci_gate_cancel_del(gate, &cancel);
+	pci_gate_kill(gate);
+	suite_grace(test, &task);
+}
+
 static struct kunit_case gate_count_cases[] = {
 	KUNIT_CASE(count_cpus),
 	KUNIT_CASE(count_nested),
 	KUNIT_CASE(count_refused),
 	KUNIT_CASE(count_late),
 	KUNIT_CASE(count_knocked),
+	KUNIT_CASE(count_no_grace),
 	{}
 };
 

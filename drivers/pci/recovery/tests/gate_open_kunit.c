@@ -155,9 +155,26 @@ static void open_by_number(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&opens), 3);
 }
 
+/* Who opens and closes files often does not wait for a grace period each time. */
+static void open_no_grace(struct kunit *test)
+{
+	struct suite_task task;
+	struct file *filp;
+
+	a_node(test);
+	suite_no_grace(test, &task);
+	filp = filp_open(PATH, O_RDWR, 0);
+	if (!IS_ERR(filp))
+		__fput_sync(filp);
+	suite_grace(test, &task);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(filp), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&releases), 1);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(open_order),
 	KUNIT_CASE(open_by_number),
+	KUNIT_CASE(open_no_grace),
 	{ }
 };
 

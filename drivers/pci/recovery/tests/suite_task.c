@@ -3,9 +3,13 @@
  * Gates for the KUnit suites, and threads that use them.
  */
 
+#include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/kthread.h>
 #include <linux/pci.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 #include "suites.h"
 
@@ -65,4 +69,38 @@ void suite_end(struct kunit *test, struct suite_task *task)
 			      wait_for_completion_timeout(&task->done,
 							  msecs_to_jiffies(SUITE_MS)),
 			      "%pS does not return", task->run);
+}
+
+/* An RCU section that is as long as the test wants, or until that waits for it. */
+static long read_long(struct suite_task *task)
+{
+	unsigned long limit;
+
+	set_cpus_allowed_ptr(current, cpumask_of(task->cpu));
+	limit = jiffies + 5 * HZ;
+	rcu_read_lock();
+	complete(&task->begun);
+	while (!completion_done(&task->go) && time_before(jiffies, limit))
+		cpu_relax();
+	rcu_read_unlock();
+	return completion_done(&task->go) ? 0 : -ETIMEDOUT;
+}
+
+/* From here on no grace period ends: who waits for one is seen by suite_grace(). */
+void suite_no_grace(struct kunit *test, struct suite_task *task)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs another CPU");
+	/* The other one is not to be in the way. */
+	migrate_disable();
+	task->cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+	suite_start(test, task, NULL, read_long);
+}
+
+void suite_grace(struct kunit *test, struct suite_task *task)
+{
+	complete(&task->go);
+	migrate_enable();
+	suite_end(test, task);
+	KUNIT_EXPECT_EQ_MSG(test, task->ret, 0, "waited for a grace period");
 }

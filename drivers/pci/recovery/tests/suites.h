@@ -41,6 +41,7 @@ void suite_limits(struct kunit *test, unsigned int callback_ms,
  * @done: @run has returned
  * @took: how long from @began to @run's end, in ms
  * @began: set by the test
+ * @cpu: the same: where it runs, if that matters
  */
 struct suite_task {
 	long (*run)(struct suite_task *task);
@@ -51,12 +52,15 @@ struct suite_task {
 	struct completion done;
 	unsigned int took;
 	ktime_t began;
+	unsigned int cpu;
 };
 
 struct pci_gate *suite_gate(struct kunit *test, struct fake_fn *fn);
 void suite_start(struct kunit *test, struct suite_task *task,
 		 struct pci_gate *gate, long (*run)(struct suite_task *task));
 void suite_end(struct kunit *test, struct suite_task *task);
+void suite_no_grace(struct kunit *test, struct suite_task *task);
+void suite_grace(struct kunit *test, struct suite_task *task);
 
 /* What everyone who looks at @pdev sees; not a number, to sparse. */
 #define expect_channel(test, pdev, channel)				\
