@@ -31,7 +31,11 @@ again() {
 changed() {
 	rm -rf "$tmp/cache"
 	mkdir -p "$tmp/cache"
-	cp -al "$source" "$tmp/cache"
+	# Links, unless that is another file system.
+	cp -al "$source" "$tmp/cache" 2> /dev/null || {
+		rm -rf "$tmp/cache/$(basename "$source")"
+		cp -a "$source" "$tmp/cache"
+	}
 	sed "s/$2/$3/" "$source/$1" > "$tmp/changed"
 	rm "$tmp/cache/$(basename "$source")/$1"
 	cp "$tmp/changed" "$tmp/cache/$(basename "$source")/$1"

@@ -70,6 +70,10 @@ has() {
 	[ "$(grep -cF "$2" "$tmp/linux/$1")" -eq 1 ]
 }
 
+unedited() {
+	! echo "$edited" | grep -qxF "$1" && missing "$1"
+}
+
 missing() {
 	[ ! -e "$tmp/linux/$1" ]
 }
@@ -97,6 +101,9 @@ check "virtio-blk has our operations" \
 	has drivers/block/virtio_blk.c "virtio_blk_recovery_driver,"
 check "virtio-net does not wait for ever" \
 	has drivers/net/virtio_net.c "!virtio_recovery_broken(vi->cvq)"
+# A distribution's modules are built for what these are.
+check "struct pci_dev is as it was" unedited include/linux/pci.h
+check "struct device is as it was" unedited include/linux/device.h
 check "Kconfig is hooked" has $kconfig drivers/pci/recovery/Kconfig
 check "our files are there" \
 	cmp "$tmp/include/linux/pci-recovery.h" \
