@@ -3,8 +3,9 @@
  * Torture test of gates, in the manner of rcutorture.
  *
  * Threads, interrupts and timers use devices of the fake platform in sections of
- * all kinds, while others freeze, drain, reset, thaw, kill and close their gates,
- * unbind their drivers, report errors to the recovery core and pull them out.
+ * all kinds, and threads open, use and map device files, while others freeze, drain,
+ * reset, thaw, kill and close their gates, unbind their drivers, report errors to the
+ * recovery core and pull them out.
  *
  *	insmod pci_gate_torture.ko [seconds=30] [gates=8] [threads=N] [seed=N]
  *
@@ -79,6 +80,12 @@ static bool over;
 
 enum { ALL, OURS, CORE };
 
+/* Those who use it, those who use its files, and those who move it. */
+#define READERS	7
+#define OPENERS	4
+/* After so many openers each has had its turn. */
+#define ENOUGH	500
+
 static struct gate_action actions[] = {
 	{ "atomic", 20, ALL, gate_read_atomic },
 	{ "sleep", 20, ALL, gate_read_sleep },
@@ -87,6 +94,10 @@ static struct gate_action actions[] = {
 	{ "hold", 10, ALL, gate_read_hold },
 	{ "wait", 10, ALL, gate_read_wait },
 	{ "cancel", 10, ALL, gate_read_cancel },
+	{ "call", 15, ALL, gate_file_call },
+	{ "open", 5, ALL, gate_file_open },
+	{ "poll", 10, ALL, gate_file_poll },
+	{ "map", 10, ALL, gate_file_map },
 	{ "cycle", 20, OURS, gate_move_cycle },
 	{ "many", 5, OURS, gate_move_many },
 	{ "freeze", 10, OURS, gate_move_freeze },
@@ -187,13 +198,16 @@ static int target_create(unsigned int i)
 	struct gate_target *t = &gate_targets[i];
 	int ret;
 
-	gate_read_init(t);
-	gate_move_init(t);
 	t->by_core = i % 2;
 	t->fpe = fake_pe_get(NULL);
 	if (!t->fpe)
 		return -ENODEV;
 	t->fn = &t->fpe->fn[0];
+	gate_read_init(t);
+	gate_move_init(t);
+	ret = gate_file_init(t);
+	if (ret)
+		return ret;
 	t->fpe->pe.max_freezes = UINT_MAX;
 	t->fpe->log.last_only = true;
 	t->fpe->reset_ms = 2;
@@ -246,6 +260,7 @@ static void target_destroy(struct gate_target *t)
 	gate_read_stop(t);
 	fake_idle(t->fpe);
 	fake_pe_put(t->fpe);
+	gate_file_stop(t);
 	if (t->res)
 		gate_error(t, "not released at the end");
 }
@@ -275,6 +290,20 @@ static void check_kernel(bool warned)
 #endif
 }
 
+/* Everybody gets on who uses files, if there was time for it. */
+static void check_openers(void)
+{
+	unsigned int i, sum = 0;
+
+	for (i = READERS; i < READERS + OPENERS; i++)
+		sum += atomic_read(&actions[i].done);
+	for (i = READERS; sum > ENOUGH && i < READERS + OPENERS; i++) {
+		if (!atomic_read(&actions[i].done))
+			gate_error(NULL, "%s: never done", actions[i].name);
+	}
+	gate_file_check(sum > ENOUGH, verbose);
+}
+
 static void torture(void)
 {
 	unsigned long until = jiffies + seconds * HZ;
@@ -291,25 +320,28 @@ static void torture(void)
 		kill_all();
 		msleep(100);
 	}
+	check_openers();
 	check_kernel(warned);
 }
 
 static void summary(void)
 {
-	unsigned int i, readers = 0, movers = 0;
+	unsigned int i, readers = 0, openers = 0, movers = 0;
 
 	for (i = 0; i < ARRAY_SIZE(actions); i++) {
-		if (i < 7)
+		if (i < READERS)
 			readers += atomic_read(&actions[i].done);
+		else if (i < READERS + OPENERS)
+			openers += atomic_read(&actions[i].done);
 		else
 			movers += atomic_read(&actions[i].done);
 		if (verbose)
 			pr_info("%s: %d\n", actions[i].name,
 				atomic_read(&actions[i].done));
 	}
-	pr_info("%s seed=%lu seconds=%u gates=%u threads=%u readers=%u movers=%u errors=%d\n",
+	pr_info("%s seed=%lu seconds=%u gates=%u threads=%u readers=%u openers=%u movers=%u errors=%d\n",
 		atomic_read(&errors) ? "FAIL" : "PASS", seed, seconds, gate_nr,
-		threads, readers, movers, atomic_read(&errors));
+		threads, readers, openers, movers, atomic_read(&errors));
 }
 
 static int __init torture_init(void)

@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/pci-gate.h>
 #include <linux/prandom.h>
+#include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/wait.h>
 
@@ -17,6 +18,14 @@
 
 /* So many random numbers make an action. */
 #define GATE_DRAWS	4
+
+/* Of drivers of a target that are known, and of files that are kept open. */
+#define GATE_LIVES	16
+#define GATE_KEPT	4
+
+/* What its device file is called, by number; and what it is asked. */
+#define GATE_NODE	"gate_torture%u"
+#define GATE_LIFE	1
 
 #define RES_GOOD	0x600d600d
 #define RES_BAD		0xbadbadba
@@ -29,6 +38,24 @@
 struct gate_res {
 	u32 magic;
 	atomic_t inside;
+};
+
+/**
+ * struct gate_life - a driver's time with a gate, and its device file
+ * @t: of which device
+ * @gate: the gate
+ * @number: no other one has it
+ * @gone: it is over, none of its file operations may run
+ * @files: that it has to release
+ * @calls: of its file operations that run
+ */
+struct gate_life {
+	struct gate_target *t;
+	struct pci_gate *gate;
+	u32 number;
+	bool gone;
+	atomic_t files;
+	atomic_t calls;
 };
 
 /**
@@ -48,6 +75,12 @@ struct gate_res {
  * @hold_timer: ends a hold
  * @holder: the gate that is held, or NULL; who has set it owns @hold_timer
  * @held: what is held
+ * @lives: drivers with a device file, the last ones
+ * @life: the last one of them
+ * @nr_lives: how many there were
+ * @page: what is mapped: the number of a driver, or 0 in a reset and without one
+ * @kept_lock: protects @kept
+ * @kept: files that stay open, of any driver that there was
  */
 struct gate_target {
 	struct fake_pe *fpe;
@@ -65,6 +98,12 @@ struct gate_target {
 	struct timer_list hold_timer;
 	struct pci_gate *holder;
 	struct gate_res *held;
+	struct gate_life lives[GATE_LIVES];
+	struct gate_life *life;
+	unsigned int nr_lives;
+	u32 *page;
+	spinlock_t kept_lock; /* see above */
+	struct file *kept[GATE_KEPT];
 };
 
 /**
@@ -92,6 +131,8 @@ void __printf(2, 3) gate_error(struct gate_target *t, const char *fmt, ...);
 /* gate_torture_read.c */
 void gate_read_init(struct gate_target *t);
 void gate_read_stop(struct gate_target *t);
+struct gate_res *gate_read_begin(struct gate_target *t);
+void gate_read_end(struct gate_target *t, struct gate_res *res);
 void gate_read_atomic(struct gate_target *t, const u32 *r);
 void gate_read_sleep(struct gate_target *t, const u32 *r);
 void gate_read_nested(struct gate_target *t, const u32 *r);
@@ -112,6 +153,20 @@ void gate_move_close(struct gate_target *t, const u32 *r);
 void gate_move_rebind(struct gate_target *t, const u32 *r);
 void gate_move_error(struct gate_target *t, const u32 *r);
 void gate_move_gone(struct gate_target *t, const u32 *r);
+
+/* gate_torture_file.c */
+int gate_file_init(struct gate_target *t);
+void gate_file_stop(struct gate_target *t);
+void gate_file_call(struct gate_target *t, const u32 *r);
+void gate_file_open(struct gate_target *t, const u32 *r);
+void gate_file_poll(struct gate_target *t, const u32 *r);
+void gate_file_map(struct gate_target *t, const u32 *r);
+void gate_file_check(bool enough, bool verbose);
+
+/* gate_torture_node.c */
+int gate_node_create(struct gate_target *t, struct pci_gate *gate);
+void gate_node_gone(struct gate_target *t);
+void gate_node_reset(struct gate_target *t, unsigned int us);
 
 /* gate_deadlock.c */
 int gate_deadlock(void);

@@ -17,6 +17,7 @@ static void res_release(void *data)
 	struct gate_target *t = data;
 	struct gate_res *res = t->res;
 
+	gate_node_gone(t);
 	WRITE_ONCE(t->res, NULL);
 	if (atomic_read(&res->inside))
 		gate_error(t, "%d inside when it is released",
@@ -51,7 +52,7 @@ int gate_create(struct gate_target *t)
 	smp_store_release(&t->res, res);
 	ret = pci_gate_add_action(gate, res_release, t);
 	if (!ret)
-		return 0;
+		return gate_node_create(t, gate);
 	/* Somebody closes it without the lock, but not everybody is out. */
 	pci_gate_close(gate);
 	res_release(t);
@@ -65,8 +66,7 @@ static void reset(struct gate_target *t, u32 r)
 		gate_error(t, "%d inside after a drain",
 			   atomic_read(&t->res->inside));
 	WRITE_ONCE(t->resetting, true);
-	if (r % 2)
-		usleep_range(20, 20 + r % 1000);
+	gate_node_reset(t, r % 2 ? 20 + r % 1000 : 0);
 	WRITE_ONCE(t->resets, t->resets + 1);
 	WRITE_ONCE(t->resetting, false);
 }
@@ -166,6 +166,30 @@ void gate_move_freeze(struct gate_target *t, const u32 *r)
 	if (r[0] % 2)
 		usleep_range(10, 10 + r[1] % 500);
 	gate_move_cycle(t, r);
+}
+
+/* Before the driver frees what its files use. */
+static void remove_hook(struct fake_fn *fn, enum fake_call call)
+{
+	unsigned int i;
+
+	for (i = 0; call == FAKE_REMOVE && i < gate_nr; i++) {
+		if (gate_targets[i].fn == fn)
+			gate_node_gone(&gate_targets[i]);
+	}
+}
+
+/* By the core, which has drained the gate. */
+static void reset_hook(struct fake_pe *fpe, enum fake_op op)
+{
+	unsigned int i;
+
+	if (op != FAKE_RESET && op != FAKE_DEEP_RESET)
+		return;
+	for (i = 0; i < gate_nr; i++) {
+		if (gate_targets[i].fpe == fpe)
+			gate_node_reset(&gate_targets[i], 100);
+	}
 }
 
 /* A death, and another gate after that: by a close, or by another driver. */
@@ -269,6 +293,8 @@ void gate_move_gone(struct gate_target *t, const u32 *r)
 void gate_move_init(struct gate_target *t)
 {
 	mutex_init(&t->lock);
+	WRITE_ONCE(t->fn->hook, remove_hook);
+	WRITE_ONCE(t->fpe->hook, reset_hook);
 	t->freeze_irq = IRQ_WORK_INIT_HARD(freeze_irq);
 	t->kill_irq = IRQ_WORK_INIT_HARD(kill_irq);
 }

@@ -29,7 +29,7 @@ static struct pci_gate *get_gate(struct gate_target *t)
 }
 
 /* Inside: what there is to use, or NULL if it is not there yet. */
-static struct gate_res *begin(struct gate_target *t)
+struct gate_res *gate_read_begin(struct gate_target *t)
 {
 	/* Pairs with gate_create(). */
 	struct gate_res *res = smp_load_acquire(&t->res);
@@ -44,7 +44,7 @@ static struct gate_res *begin(struct gate_target *t)
 	return res;
 }
 
-static void end(struct gate_target *t, struct gate_res *res)
+void gate_read_end(struct gate_target *t, struct gate_res *res)
 {
 	if (READ_ONCE(t->resetting) || atomic_read(&t->fpe->in_reset))
 		gate_error(t, "reset with somebody inside");
@@ -70,9 +70,9 @@ static void use_atomic(struct gate_target *t, struct pci_gate *gate, u32 r)
 
 	if (!pci_gate_enter_atomic(gate))
 		return;
-	res = begin(t);
+	res = gate_read_begin(t);
 	linger(r);
-	end(t, res);
+	gate_read_end(t, res);
 	pci_gate_exit_atomic(gate);
 }
 
@@ -107,7 +107,7 @@ void gate_read_sleep(struct gate_target *t, const u32 *r)
 			gate_error(t, "kept out of a live gate");
 		if (ret)
 			continue;
-		res = begin(t);
+		res = gate_read_begin(t);
 		if (i && epoch == pci_gate_epoch(gate) &&
 		    resets != READ_ONCE(t->resets))
 			gate_error(t, "reset in the same epoch");
@@ -117,7 +117,7 @@ void gate_read_sleep(struct gate_target *t, const u32 *r)
 			linger(r[1] + i);
 		else
 			usleep_range(10, 20 + r[1] % 2000);
-		end(t, res);
+		gate_read_end(t, res);
 		pci_gate_exit(gate);
 	}
 	pci_gate_put(gate);
@@ -130,7 +130,7 @@ void gate_read_nested(struct gate_target *t, const u32 *r)
 	struct gate_res *res;
 
 	if (gate && !pci_gate_tryenter(gate)) {
-		res = begin(t);
+		res = gate_read_begin(t);
 		usleep_range(10, 20 + r[0] % 1000);
 		pci_gate_enter_nested(gate);
 		use_atomic(t, gate, r[1]);
@@ -140,7 +140,7 @@ void gate_read_nested(struct gate_target *t, const u32 *r)
 		}
 		linger(r[2]);
 		pci_gate_exit(gate);
-		end(t, res);
+		gate_read_end(t, res);
 		pci_gate_exit(gate);
 	}
 	pci_gate_put(gate);
@@ -156,9 +156,9 @@ static void use_both(struct gate_target *t)
 		return;
 	use_atomic(t, gate, jiffies);
 	if (!pci_gate_tryenter(gate)) {
-		res = begin(t);
+		res = gate_read_begin(t);
 		linger(jiffies + 1);
-		end(t, res);
+		gate_read_end(t, res);
 		pci_gate_exit(gate);
 	}
 	pci_gate_put(gate);
@@ -186,7 +186,7 @@ static void hold_end(struct timer_list *timer)
 					     hold_timer);
 	struct pci_gate *gate = t->holder;
 
-	end(t, t->held);
+	gate_read_end(t, t->held);
 	pci_gate_unhold(gate);
 	/* Whoever sees that may hold it again. */
 	smp_store_release(&t->holder, NULL);
@@ -209,7 +209,7 @@ void gate_read_hold(struct gate_target *t, const u32 *r)
 		pci_gate_put(gate);
 		return;
 	}
-	t->held = begin(t);
+	t->held = gate_read_begin(t);
 	mod_timer(&t->hold_timer, jiffies + r[0] % 8);
 }
 
@@ -247,9 +247,9 @@ void gate_read_wait(struct gate_target *t, const u32 *r)
 	if (r[1] % 4 == 0) {
 		ret = wait_somehow(t, gate, r, PCI_GATE_WAIT_THAW);
 	} else if (!pci_gate_tryenter(gate)) {
-		res = begin(t);
+		res = gate_read_begin(t);
 		ret = wait_somehow(t, gate, r, 0);
-		end(t, res);
+		gate_read_end(t, res);
 		pci_gate_exit(gate);
 	}
 	if (ret && time_after_eq(jiffies, began + LONG_WAIT))
@@ -298,7 +298,7 @@ void gate_read_cancel(struct gate_target *t, const u32 *r)
 		return;
 	inside = r[0] % 2 && !pci_gate_tryenter(gate);
 	if (inside)
-		res = begin(t);
+		res = gate_read_begin(t);
 	init_completion(&wait.done);
 	wait.cancel.cancel = cancel_foreign;
 	resets = READ_ONCE(t->resets);
@@ -309,7 +309,7 @@ void gate_read_cancel(struct gate_target *t, const u32 *r)
 		gate_error(t, "wait was not cancelled, state %d",
 			   pci_gate_state(gate));
 	if (inside) {
-		end(t, res);
+		gate_read_end(t, res);
 		pci_gate_exit(gate);
 	}
 	pci_gate_cancel_del(gate, &wait.cancel);

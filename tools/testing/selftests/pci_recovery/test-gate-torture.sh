@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Readers in all contexts, freezers, killers and thawers of gates at random, see
-# drivers/pci/recovery/tests/gate_torture.c.  For longer, or the same once more:
+# Readers in all contexts, openers of device files, freezers, killers and thawers of
+# gates at random, see drivers/pci/recovery/tests/gate_torture.c.  For longer, or the
+# same once more:
 #
 #	TORTURE_SECONDS=3600 TORTURE_ARGS="seed=1234" ./test-gate-torture.sh
 #
