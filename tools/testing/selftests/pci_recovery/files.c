@@ -5,6 +5,7 @@
  *
  *	gone PATH OTHER		until the driver is gone
  *	reset PATH OTHER	until the device was reset
+ *	race PATH OTHER		until the driver is gone, and whatever happens before
  *
  * where OTHER is another inode of the same device.  Writes "ready" when all are
  * busy, and then how each of them ended, one in a line.  Without a library, which
@@ -107,6 +108,9 @@ static long call(long number, long a, long b, long c, long d, long e, long f)
 #define MAP_SHARED	1
 #define SIGBUS		7
 
+#define EAGAIN		11
+#define ECANCELED	125
+
 #define IN		0x01
 #define ERR		0x08
 #define HUP		0x10
@@ -115,15 +119,15 @@ static const struct {
 	long error;
 	const char *name;
 } errors[] = {
-	{ 0, "0" }, { -4, "EINTR" }, { -5, "EIO" }, { -6, "ENXIO" },
+	{ 0, "0" }, { -2, "ENOENT" }, { -4, "EINTR" }, { -5, "EIO" }, { -6, "ENXIO" },
 	{ -11, "EAGAIN" }, { -12, "ENOMEM" }, { -14, "EFAULT" },
 	{ -19, "ENODEV" }, { -22, "EINVAL" }, { -25, "ENOTTY" },
 	{ -95, "EOPNOTSUPP" }, { -110, "ETIMEDOUT" }, { -125, "ECANCELED" },
 };
 
-/* The path, another one, and whether only a reset is waited for. */
+/* The path, another one, and what is waited for. */
 static char words[256], *path, *other;
-static int reset;
+static int reset, race;
 static int fd, fd2, busy[2];
 
 static long length(const char *text)
@@ -194,15 +198,49 @@ static void begin(void)
 static void do_read(void)
 {
 	unsigned int n;
+	long ret;
 
 	begin();
-	say("read", name_of(CALL3(READ, fd, &n, 4)));
+	do {
+		ret = CALL3(READ, fd, &n, 4);
+	} while (race && ret == -EAGAIN);
+	say("read", name_of(ret));
 }
 
 static void do_job(void)
 {
+	long ret;
+
 	begin();
-	say("job", name_of(CALL3(IOCTL, fd, SAMPLE_JOB, 0)));
+	do {
+		ret = CALL3(IOCTL, fd, SAMPLE_JOB, 0);
+	} while (race && ret == -ECANCELED);
+	say("job", name_of(ret));
+}
+
+static void do_epoch(void)
+{
+	long ret;
+
+	begin();
+	do {
+		ret = CALL3(IOCTL, fd, SAMPLE_EPOCH, 0);
+		doze(1);
+	} while (ret >= 0);
+	say("epoch", name_of(ret));
+}
+
+static void do_open(void)
+{
+	long ret;
+
+	begin();
+	do {
+		ret = call(OPENAT, AT_FDCWD, (long)other, O_RDWR, 0, 0, 0);
+		CALL3(CLOSE, ret, 0, 0);
+		doze(1);
+	} while (ret >= 0);
+	say("open", name_of(ret));
 }
 
 static void do_poll(void)
@@ -288,8 +326,11 @@ static void start(const char *name, void (*what)(void))
 		CALL3(EXIT, 0, 0, 0);
 	}
 	call(WAIT4, -1, (long)&status, 0, 0, 0, 0);
-	if (status)
+	if (status) {
+		/* It may not have got so far. */
+		begin();
 		say(name, (status & 127) == SIGBUS ? "SIGBUS" : "killed");
+	}
 	CALL3(EXIT, 0, 0, 0);
 }
 
@@ -325,7 +366,8 @@ static void get_words(void)
 		got = CALL3(READ, 0, words + size, sizeof(words) - 1 - size);
 		size += got > 0 ? got : 0;
 	} while (got > 0);
-	reset = words[0] == 'r';
+	reset = words[0] == 'r' && words[1] == 'e';
+	race = words[0] == 'r' && words[1] == 'a';
 	for (i = 0; i < size; i++) {
 		if (words[i] != ' ' && words[i] != '\n')
 			continue;
@@ -347,8 +389,10 @@ static void run(void)
 		{ "other inode", do_other }, { "bar", do_bar },
 		/* Nothing to be polled for in a reset. */
 		{ "poll", do_poll }, { "epoll", do_epoll },
+		/* Over at once if nothing else happens. */
+		{ "epoch", do_epoch }, { "open", do_open },
 	};
-	unsigned int i, n = ARRAY_SIZE(all) - (reset ? 2 : 0);
+	unsigned int i, n = ARRAY_SIZE(all) - (reset ? 4 : race ? 0 : 2);
 	char c;
 
 	CALL3(PIPE2, busy, 0, 0);
@@ -356,7 +400,9 @@ static void run(void)
 		start(all[i].name, all[i].what);
 	for (i = 0; i < n; i++)
 		CALL3(READ, busy[0], &c, 1);
-	doze(500);
+	/* Inside; in a race that is chance. */
+	if (!race)
+		doze(500);
 	say("ready", "0");
 	wait_all();
 }

@@ -37,10 +37,15 @@ load() {
 	tr : ' ' < "$CLASS/dev" | xargs mknod $OTHER c
 }
 
-# use(gone or reset) - processes that use it, when all are busy
-use() {
+# begin_use(gone, reset or race) - processes that use it
+begin_use() {
 	echo "$1 $NODE $OTHER" | ./files > $OUT &
 	users=$!
+}
+
+# use(gone, reset or race) - the same, when all are busy
+use() {
+	begin_use "$1"
 	wait_for "$LIMIT" grep -q ready $OUT || fail "not ready: $(cat $OUT)"
 }
 
@@ -84,12 +89,62 @@ gone() {
 	[ ! -e "$NODE" ] || fail "there still is $NODE"
 }
 
+# nap() - up to a quarter of a second
+nap() {
+	sleep "0.$(hexdump -n 1 -e '1/1 "%03u"' /dev/urandom)"
+}
+
+unload() {
+	rmmod $MODULE 2> /dev/null
+}
+
+is_live() {
+	[ "$(attr "$F" recovery/state)" = live ] && settled "$F"
+}
+
+# errors() - some, one after the other
+errors() {
+	for _ in 1 2 3 4 5; do
+		inject "$F" translate 2> /dev/null
+		sleep 0.1
+	done
+}
+
+# race(how) - the module is unloaded while its files are in use, and errors of its
+#	device are dealt with; or it is unbound first, or the files are opened then
+race() {
+	load
+	[ "$1" = 2 ] || use race
+	errors &
+	injector=$!
+	[ "$1" != 2 ] || begin_use race
+	[ "$1" = 3 ] || nap
+	[ "$1" != 1 ] || echo "$F" > "$DEVICES/$F/driver/unbind"
+	# It cannot be while one of its callbacks is, or may be, called.
+	wait_for "$LIMIT" unload || fail "$1: cannot unload it"
+	[ ! -e "$NODE" ] || fail "$1: there still is $NODE"
+	if wait_for "$LIMIT" over; then
+		grep -vE '^(ready|closed) 0$| (ENODEV|SIGBUS|ERR HUP)$|^open ENOENT$' \
+			$OUT > /tmp/bad
+		[ "$BAR" != EOPNOTSUPP ] || sed -i '/^bar EOPNOTSUPP$/d' /tmp/bad
+		expect "$1: other ends than expected" "" "$(cat /tmp/bad)"
+		grep -qE '^(closed 0|open E.*)$' $OUT || fail "$1: no end"
+	else
+		fail "$1: some processes do not end: $(cat $OUT)"
+		kill -9 "$users"
+	fi
+	wait "$injector"
+	# Some platforms report it when they like.
+	sleep 0.2
+	wait_for "$LIMIT" is_live || fail "$1: it does not recover"
+}
+
 uses() {
 	awk -v m=$MODULE '$1 == m { print $3 }' /proc/modules
 }
 
 plan=3
-[ -n "${NO_PLATFORM:-}" ] || plan=5
+[ -n "${NO_PLATFORM:-}" ] || plan=6
 ktap_set_plan $plan
 
 start "the module is unloaded while files are open, in use and mapped"
@@ -154,11 +209,25 @@ STEPS
 expect "driver" pci_sample "$(driver "$F")"
 finish
 
+start "the module is unloaded in the middle of errors, again and again"
+BAR=${BAR%goes on}
+BAR=${BAR:-SIGBUS}
+rmmod $MODULE || fail "cannot unload it"
+for i in $(seq 0 19); do
+	race $((i % 4))
+	[ -z "$why" ] || break
+done
+steps "$F" > /tmp/races
+echo "# $(grep -c ^end /tmp/races) episodes, $(grep -c ^error_d /tmp/races) with" \
+	"the driver, $(grep -c ^slot_reset /tmp/races) to their end"
+for text in "WARNING: " "BUG: " "gate: "; do
+	! logged "$text" || fail "in the log: $text"
+done
+finish
+
 start "the device is given up: calls end, with the driver still bound or not"
 load
 use gone
-BAR=${BAR%goes on}
-BAR=${BAR:-SIGBUS}
 echo 0 > "$DEVICES/$F/recovery/max_freezes"
 [ $PLATFORM != eeh ] || echo 0 > "$EEH/eeh_max_freezes"
 inject "$F" translate
