@@ -34,10 +34,12 @@
  * struct gate_res - what sections use
  * @magic: RES_GOOD until it is released
  * @inside: how many use it
+ * @rcu: to free it
  */
 struct gate_res {
 	u32 magic;
 	atomic_t inside;
+	struct rcu_head rcu;
 };
 
 /**

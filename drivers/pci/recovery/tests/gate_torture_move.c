@@ -23,7 +23,8 @@ static void res_release(void *data)
 		gate_error(t, "%d inside when it is released",
 			   atomic_read(&res->inside));
 	WRITE_ONCE(res->magic, RES_BAD);
-	kfree(res);
+	/* Who has drained the gate looks at it. */
+	kfree_rcu(res, rcu);
 }
 
 /* A gate for @t, if it has a driver.  Under its lock. */
@@ -62,9 +63,15 @@ int gate_create(struct gate_target *t)
 /* Nobody is inside: whoever is shall be found. */
 static void reset(struct gate_target *t, u32 r)
 {
-	if (t->res && atomic_read(&t->res->inside))
-		gate_error(t, "%d inside after a drain",
-			   atomic_read(&t->res->inside));
+	struct gate_res *res;
+
+	scoped_guard(rcu) {
+		/* Somebody may close it without the lock. */
+		res = READ_ONCE(t->res);
+		if (res && atomic_read(&res->inside))
+			gate_error(t, "%d inside after a drain",
+				   atomic_read(&res->inside));
+	}
 	WRITE_ONCE(t->resetting, true);
 	gate_node_reset(t, r % 2 ? 20 + r % 1000 : 0);
 	WRITE_ONCE(t->resets, t->resets + 1);
