@@ -10,11 +10,14 @@ export LINUX PCI_RECOVERY_CACHE
 # Of the demonstration, and none of what is built for it: those know theirs.
 ARCH ?= s390
 unexport ARCH
+# The kernel's own Makefile has another of that name.
+unexport M
 MAKEOVERRIDES =
 
 tree = $$(case "$(LINUX)" in */*) echo "$(LINUX)";; *) tests/fetch "$(LINUX)";; esac)
 
-.PHONY: help demo test bench coverage lint shell kernel splice unsplice clean distclean setup
+.PHONY: help demo test bench coverage mutate lint shell kernel splice unsplice
+.PHONY: clean distclean setup
 
 help:
 	@echo 'make demo       break a PCI function and watch it heal, in two guests;'
@@ -23,6 +26,8 @@ help:
 	@echo 'make bench      how long PCI functions that fail together take to recover,'
 	@echo '                and how long by EEH of upstream; what gates cost'
 	@echo 'make coverage   how much of the core the KUnit suites and the torture reach'
+	@echo 'make mutate     break the code in one place after the other, and see if a test'
+	@echo '                sees it; M="gate drain" only where that is in the name'
 	@echo 'make lint       check the style of everything here'
 	@echo 'make shell      a guest to play in, on this terminal'
 	@echo 'make kernel     build the guest kernel, say where it is'
@@ -51,6 +56,9 @@ bench: setup
 
 coverage: setup
 	@tests/coverage
+
+mutate: setup
+	@tests/mutate $(if $(M),"$(M)")
 
 lint:
 	@tests/setup --lint
