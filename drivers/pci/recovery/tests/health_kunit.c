@@ -8,6 +8,7 @@
 #include <linux/irq_work.h>
 #include <linux/pci-health.h>
 #include <linux/pci.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #include "suites.h"
@@ -17,6 +18,7 @@
 struct health {
 	struct fake_pe *fpe;
 	bool alive;
+	bool may_sleep;
 	atomic_t asked;
 };
 
@@ -25,6 +27,9 @@ static bool is_alive(void *data)
 	struct health *health = data;
 
 	atomic_inc(&health->asked);
+	/* Who reads all-ones may, but not the check. */
+	if (preemptible())
+		WRITE_ONCE(health->may_sleep, true);
 	return READ_ONCE(health->alive);
 }
 
@@ -128,8 +133,11 @@ static void health_verdicts(struct kunit *test)
 	WRITE_ONCE(fpe->hw, v->hw);
 	KUNIT_EXPECT_EQ(test, read_ones(fpe), v->ret);
 	KUNIT_EXPECT_EQ(test, asked(fpe), v->asked);
-	if (health)
+	if (health) {
 		KUNIT_EXPECT_EQ(test, atomic_read(&health->asked), 1);
+		/* One that sleeps is found at once, with CONFIG_DEBUG_ATOMIC_SLEEP. */
+		KUNIT_EXPECT_FALSE(test, health->may_sleep);
+	}
 	if (v->cause) {
 		suite_wait(test, fpe, 1);
 		scnprintf(begin, sizeof(begin), "begin %s\n", v->cause);
