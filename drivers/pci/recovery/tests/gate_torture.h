@@ -78,6 +78,7 @@ struct gate_life {
  * @holder: the gate that is held, or NULL; who has set it owns @hold_timer
  * @held: what is held
  * @lives: drivers with a device file, the last ones
+ * @page_lock: protects @life, whether it is gone, and what is in @page
  * @life: the last one of them
  * @nr_lives: how many there were
  * @page: what is mapped: the number of a driver, or 0 in a reset and without one
@@ -101,6 +102,7 @@ struct gate_target {
 	struct pci_gate *holder;
 	struct gate_res *held;
 	struct gate_life lives[GATE_LIVES];
+	spinlock_t page_lock; /* see above */
 	struct gate_life *life;
 	unsigned int nr_lives;
 	u32 *page;

@@ -330,6 +330,7 @@ int gate_file_init(struct gate_target *t)
 {
 	user_mm = current->mm;
 	spin_lock_init(&t->kept_lock);
+	spin_lock_init(&t->page_lock);
 	t->page = (u32 *)get_zeroed_page(GFP_KERNEL);
 	return t->page ? 0 : -ENOMEM;
 }

@@ -196,6 +196,7 @@ void gate_node_gone(struct gate_target *t)
 	if (atomic_read(&life->files) || atomic_read(&life->calls))
 		gate_error(t, "gone with %d files, in %d calls",
 			   atomic_read(&life->files), atomic_read(&life->calls));
+	guard(spinlock)(&t->page_lock);
 	WRITE_ONCE(life->gone, true);
 	WRITE_ONCE(*t->page, 0);
 }
@@ -203,13 +204,13 @@ void gate_node_gone(struct gate_target *t)
 /* Nobody sees it in a reset. */
 void gate_node_reset(struct gate_target *t, unsigned int us)
 {
-	struct gate_life *life = READ_ONCE(t->life);
-
-	WRITE_ONCE(*t->page, 0);
+	scoped_guard(spinlock, &t->page_lock)
+		WRITE_ONCE(*t->page, 0);
 	if (us)
 		usleep_range(us, us + 20);
-	if (life && !READ_ONCE(life->gone))
-		WRITE_ONCE(*t->page, life->number);
+	guard(spinlock)(&t->page_lock);
+	if (t->life && !t->life->gone)
+		WRITE_ONCE(*t->page, t->life->number);
 }
 
 /* Of a gate that was just made.  Under the target's lock, and the device lock. */
@@ -226,10 +227,12 @@ int gate_node_create(struct gate_target *t, struct pci_gate *gate)
 	life->gate = gate;
 	atomic_set(&life->files, 0);
 	atomic_set(&life->calls, 0);
-	WRITE_ONCE(life->number, number);
-	WRITE_ONCE(life->gone, false);
-	WRITE_ONCE(*t->page, number);
-	WRITE_ONCE(t->life, life);
+	scoped_guard(spinlock, &t->page_lock) {
+		WRITE_ONCE(life->number, number);
+		WRITE_ONCE(life->gone, false);
+		WRITE_ONCE(*t->page, number);
+		WRITE_ONCE(t->life, life);
+	}
 	scnprintf(name, sizeof(name), GATE_NODE,
 		  (unsigned int)(t - gate_targets));
 	ret = pci_gate_add_file(gate, name, 0600, &drv_ops, life);
