@@ -117,14 +117,12 @@ static int virtblk_go(struct virtio_device *vdev)
 	return 0;
 }
 
-/* A request takes long.  On EEH it is a read that finds an error. */
+/* A request takes long.  Nobody may have told of an error. */
 static enum blk_eh_timer_return virtblk_recovery_timeout(struct request *req)
 {
 	struct virtio_blk *vblk = req->mq_hctx->queue->queuedata;
 
-	/* Not one that has to wait for a recovery. */
-	if (vblk->vdev->recovery.core && !blk_queue_quiesced(req->q))
-		vblk->vdev->config->get_status(vblk->vdev);
+	virtio_recovery_check(vblk->vdev);
 	return BLK_EH_RESET_TIMER;
 }
 

@@ -74,7 +74,7 @@ static int virtnet_recovery_features(struct net_device *dev,
 	struct virtnet_info *vi = netdev_priv(dev);
 
 	/* One that is being registered is not present either, but well. */
-	if ((vi->vdev->recovery.state != VIRTIO_RECOVERY_NONE ||
+	if ((READ_ONCE(vi->vdev->recovery.state) != VIRTIO_RECOVERY_NONE ||
 	     list_empty(&vi->vdev->vqs)) &&
 	    ((dev->features ^ features) & told))
 		return -ENODEV;

@@ -20,6 +20,9 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_recovery.h>
 
+/* How often who spins looks into memory before the device is asked. */
+#define POLLS_PER_CHECK		1024
+
 static const struct virtio_recovery_ops *ops_of(struct virtio_device *vdev)
 {
 	device_lock_assert(&vdev->dev);
@@ -43,6 +46,61 @@ static void request(struct virtio_device *vdev)
 		pci_recovery_request(to_pci_dev(vdev->dev.parent));
 }
 
+/* Virtio 1.2, 2.1.2.  All-ones is no status: nothing answers. */
+static bool needs_reset(struct virtio_device *vdev)
+{
+	u8 status = vdev->config->get_status(vdev);
+
+	return status != 0xff && status & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+/* It is looked at in interrupts. */
+static void set_state(struct virtio_device *vdev, enum virtio_recovery_state state)
+{
+	WRITE_ONCE(vdev->recovery.state, state);
+}
+
+/**
+ * virtio_recovery_check - does the device say that it needs a reset?
+ * @vdev: a virtio device
+ *
+ * Virtio 1.2, 2.1.2: it sets DEVICE_NEEDS_RESET, and does nothing any more until it
+ * is reset.  It tells so by a configuration change, if DRIVER_OK is set.  The platform
+ * knows of no error then, so a recovery is asked for.  On platforms that do not tell
+ * of an error, to read the status finds one.
+ *
+ * Also while an error is published: that may be withdrawn, and nobody tells again.
+ *
+ * Context: That of pci_recovery_request().  Does not touch a device whose driver was
+ * stopped before; to one that is just being stopped it may come late, and then it is
+ * recovered once more.
+ * Return: true if it needs a reset, also if that is not to be had: who waits for it
+ * waits in vain.
+ */
+bool virtio_recovery_check(struct virtio_device *vdev)
+{
+	enum virtio_recovery_state state = READ_ONCE(vdev->recovery.state);
+
+	if (!vdev->recovery.core)
+		return false;
+	if (state != VIRTIO_RECOVERY_NONE && state != VIRTIO_RECOVERY_READY)
+		return false;
+	if (!needs_reset(vdev))
+		return false;
+	request(vdev);
+	return true;
+}
+EXPORT_SYMBOL_GPL(virtio_recovery_check);
+
+/* Not each time, as it is slow.  Some look with interrupts off, so not by a clock. */
+static bool looks_again(struct virtio_device *vdev)
+{
+	if (!vdev->recovery.core)
+		return false;
+	/* Two may count at once: about that often is enough. */
+	return !(data_race(++vdev->recovery.polls) % POLLS_PER_CHECK);
+}
+
 /**
  * virtio_recovery_broken - is there no point in waiting for a virtqueue?
  * @vq: the virtqueue
@@ -57,9 +115,15 @@ static void request(struct virtio_device *vdev)
  */
 bool virtio_recovery_broken(struct virtqueue *vq)
 {
-	if (!virtqueue_is_broken(vq) && offline(vq->vdev)) {
+	struct virtio_device *vdev = vq->vdev;
+
+	if (virtqueue_is_broken(vq))
+		return true;
+	if (offline(vdev)) {
 		__virtqueue_break(vq);
-		request(vq->vdev);
+		request(vdev);
+	} else if (looks_again(vdev) && virtio_recovery_check(vdev)) {
+		__virtqueue_break(vq);
 	}
 	return virtqueue_is_broken(vq);
 }
@@ -101,7 +165,8 @@ static void watch_work(struct work_struct *work)
 	struct virtio_recovery_watch *watch;
 
 	watch = container_of(work, struct virtio_recovery_watch, work.work);
-	if (!offline(watch->vdev)) {
+	/* What has failed, but is not recovered, need not be published. */
+	if (!virtio_recovery_check(watch->vdev) && !offline(watch->vdev)) {
 		schedule_delayed_work(&watch->work, VIRTIO_RECOVERY_PERIOD);
 		return;
 	}
@@ -167,7 +232,7 @@ void virtio_recovery_rebind(struct virtio_device *vdev)
 {
 	device_lock_assert(&vdev->dev);
 
-	WRITE_ONCE(vdev->recovery.state, VIRTIO_RECOVERY_DEAD);
+	set_state(vdev, VIRTIO_RECOVERY_DEAD);
 	request(vdev);
 }
 EXPORT_SYMBOL_GPL(virtio_recovery_rebind);
@@ -181,23 +246,23 @@ EXPORT_SYMBOL_GPL(virtio_recovery_rebind);
  */
 int virtio_recovery_stop(struct virtio_device *vdev)
 {
-	enum virtio_recovery_state *state = &vdev->recovery.state;
+	const enum virtio_recovery_state *state = &vdev->recovery.state;
 	const struct virtio_recovery_ops *ops;
 
 	guard(device)(&vdev->dev);
 	ops = ops_of(vdev);
 	if (*state == VIRTIO_RECOVERY_NONE) {
-		*state = VIRTIO_RECOVERY_LOST;
+		set_state(vdev, VIRTIO_RECOVERY_LOST);
 		if (!ops || !ops->stop || ops->stop(vdev)) {
 			/* Some wait with interrupts off. */
 			virtio_break_device(vdev);
 			return -EOPNOTSUPP;
 		}
-		*state = VIRTIO_RECOVERY_STOPPED;
+		set_state(vdev, VIRTIO_RECOVERY_STOPPED);
 	}
 	if (*state == VIRTIO_RECOVERY_READY) {
 		virtio_break_device(vdev);
-		*state = VIRTIO_RECOVERY_STOPPED;
+		set_state(vdev, VIRTIO_RECOVERY_STOPPED);
 	}
 	return *state == VIRTIO_RECOVERY_STOPPED ? 0 : -EOPNOTSUPP;
 }
@@ -255,7 +320,7 @@ int virtio_recovery_again(struct virtio_device *vdev)
 		virtio_add_status(vdev, VIRTIO_CONFIG_S_FAILED);
 		return ret;
 	}
-	vdev->recovery.state = VIRTIO_RECOVERY_READY;
+	set_state(vdev, VIRTIO_RECOVERY_READY);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(virtio_recovery_again);
@@ -277,7 +342,9 @@ void virtio_recovery_go(struct virtio_device *vdev)
 		return;
 	ret = ops_of(vdev)->go(vdev);
 	if (!ret) {
-		vdev->recovery.state = VIRTIO_RECOVERY_NONE;
+		set_state(vdev, VIRTIO_RECOVERY_NONE);
+		/* What was so before DRIVER_OK it does not tell. */
+		virtio_recovery_check(vdev);
 		return;
 	}
 	dev_warn(&vdev->dev, "does not go on after a reset: %d\n", ret);
@@ -299,7 +366,7 @@ static void wake_all(struct virtio_device *vdev)
 
 static void dead(struct virtio_device *vdev)
 {
-	enum virtio_recovery_state *state = &vdev->recovery.state;
+	const enum virtio_recovery_state *state = &vdev->recovery.state;
 	const struct virtio_recovery_ops *ops = ops_of(vdev);
 
 	if (*state == VIRTIO_RECOVERY_DEAD)
@@ -307,7 +374,7 @@ static void dead(struct virtio_device *vdev)
 	virtio_break_device(vdev);
 	if (ops && ops->stop && *state == VIRTIO_RECOVERY_NONE)
 		ops->stop(vdev);
-	*state = VIRTIO_RECOVERY_DEAD;
+	set_state(vdev, VIRTIO_RECOVERY_DEAD);
 	if (ops && ops->dead)
 		ops->dead(vdev);
 	else if (vdev->dev.driver)
@@ -327,6 +394,13 @@ void virtio_recovery_dead(struct virtio_device *vdev)
 }
 EXPORT_SYMBOL_GPL(virtio_recovery_dead);
 
+/* Has it an error that is not dealt with?  If nobody has found it, it will be. */
+static bool busy(struct virtio_device *vdev)
+{
+	return READ_ONCE(vdev->recovery.state) != VIRTIO_RECOVERY_NONE ||
+	       offline(vdev) || virtio_recovery_check(vdev);
+}
+
 /*
  * If it has an error nothing comes that the driver's remove() waits for.  And if it
  * answers it may still write into memory that dead() gives back.
@@ -335,25 +409,21 @@ static void remove(struct virtio_device *vdev)
 {
 	device_lock_assert(&vdev->dev);
 
-	if (vdev->recovery.state != VIRTIO_RECOVERY_NONE || offline(vdev)) {
+	if (vdev->recovery.state != VIRTIO_RECOVERY_NONE || offline(vdev) ||
+	    needs_reset(vdev)) {
 		virtio_break_device(vdev);
 		virtio_reset_device(vdev);
 		dead(vdev);
 		/* For the next driver; until then virtio itself keeps quiet. */
 		virtio_config_driver_enable(vdev);
 	}
-	vdev->recovery.state = VIRTIO_RECOVERY_NONE;
-}
-
-static bool busy(struct virtio_device *vdev)
-{
-	return READ_ONCE(vdev->recovery.state) != VIRTIO_RECOVERY_NONE ||
-	       offline(vdev);
+	set_state(vdev, VIRTIO_RECOVERY_NONE);
 }
 
 const struct virtio_recovery_core virtio_recovery_core = {
 	.remove	= remove,
 	.busy	= busy,
+	.check	= virtio_recovery_check,
 };
 EXPORT_SYMBOL_GPL(virtio_recovery_core);
 

@@ -58,23 +58,27 @@ enum virtio_recovery_state {
  * struct virtio_recovery_core - what virtio.ko calls of virtio_recovery.ko
  * @remove: a driver is about to be taken off its device
  * @busy: has the device an error that is not dealt with?
+ * @check: virtio_recovery_check()
  *
  * That needs virtio.ko itself.
  */
 struct virtio_recovery_core {
 	void (*remove)(struct virtio_device *vdev);
 	bool (*busy)(struct virtio_device *vdev);
+	bool (*check)(struct virtio_device *vdev);
 };
 
 extern const struct virtio_recovery_core virtio_recovery_core;
 
 /**
  * struct virtio_recovery - what a virtio device has for recovery
- * @state: how far that is; under the device lock
+ * @state: how far that is; changed under the device lock
+ * @polls: how often who spins has looked for an answer, about
  * @core: virtio_recovery_core if it is a PCI device that is recovered, or NULL
  */
 struct virtio_recovery {
 	enum virtio_recovery_state state;
+	unsigned int polls;
 	const struct virtio_recovery_core *core;
 };
 
@@ -114,6 +118,7 @@ int virtio_recovery_stop(struct virtio_device *vdev);
 int virtio_recovery_again(struct virtio_device *vdev);
 void virtio_recovery_go(struct virtio_device *vdev);
 void virtio_recovery_dead(struct virtio_device *vdev);
+bool virtio_recovery_check(struct virtio_device *vdev);
 bool virtio_recovery_broken(struct virtqueue *vq);
 bool virtio_recovery_get_buf(struct virtqueue *vq, unsigned int *len);
 bool virtio_recovery_enable_cb_delayed(struct virtqueue *vq);
@@ -123,12 +128,19 @@ static inline bool virtio_recovery_lost(struct virtqueue *vq)
 	return virtio_recovery_broken(vq);
 }
 
-/* Macros, for struct virtio_device has the former two inside. */
+/* Macros, for struct virtio_device has the former ones inside. */
 #define virtio_recovery_remove(vdev) do {				\
 	struct virtio_device *__vdev = (vdev);				\
 									\
 	if (__vdev->recovery.core)					\
 		__vdev->recovery.core->remove(__vdev);			\
+} while (0)
+
+#define virtio_recovery_changed(vdev) do {				\
+	struct virtio_device *__vdev = (vdev);				\
+									\
+	if (__vdev->recovery.core)					\
+		__vdev->recovery.core->check(__vdev);			\
 } while (0)
 
 #define virtio_recovery_busy(vdev) ({					\
@@ -145,8 +157,10 @@ static inline bool virtio_recovery_lost(struct virtqueue *vq)
 									\
 	while (!wait_event_timeout(queue,				\
 				   virtio_recovery_get_buf(__vq, len),	\
-				   __period))				\
-		;							\
+				   __period)) {				\
+		if (virtio_recovery_check(__vq->vdev))			\
+			__virtqueue_break(__vq);			\
+	}								\
 } while (0)
 
 /* A number of 32 bits, of config space: is it what is read if nothing answers? */
@@ -159,6 +173,7 @@ struct virtio_recovery { };
 struct virtio_recovery_driver { };
 
 static inline void virtio_recovery_remove(struct virtio_device *vdev) { }
+static inline void virtio_recovery_changed(struct virtio_device *vdev) { }
 
 static inline bool virtio_recovery_busy(struct virtio_device *vdev)
 {

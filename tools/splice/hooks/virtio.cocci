@@ -62,6 +62,17 @@ identifier dev;
  ...
  }
 
+// What has changed may be that the device needs a reset.  Held here: anything.
+@depends on taken@
+identifier dev;
+@@
+ virtio_config_changed(struct virtio_device *dev)
+ {
+ ...
+ spin_unlock_irqrestore(...);
++virtio_recovery_changed(dev);
+ }
+
 // The device is on, and not used yet: its config space is as after each reset.
 // Held here: the device lock.
 @depends on handlers@

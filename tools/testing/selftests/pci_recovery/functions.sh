@@ -277,13 +277,13 @@ is_well() {
 	working "$1"
 }
 
-# rebound(function, driver) - expect the steps of rebind, once.  The error handlers
-#	of virtio-pci say that there are none, for some devices.
+# rebound(function, driver[, cause]) - expect the steps of rebind, once.  The error
+#	handlers of virtio-pci say that there are none, for some devices.
 rebound() {
 	handlers=''
 	[ "$2" != virtio-pci ] || handlers=yes
 	expect_steps "$1" <<STEPS
-begin error
+begin ${3:-error}
 freeze
 ${handlers:+error_detected virtio-pci
 vote error_detected NO_AER_DRIVER
@@ -297,11 +297,11 @@ STEPS
 	is_well "$1" "$2" rebind
 }
 
-# reset_once(function, driver) - expect the steps of a reset that the driver
+# reset_once(function, driver[, cause]) - expect the steps of a reset that the driver
 #	asked for, after an error
 reset_once() {
 	expect_steps "$1" <<STEPS
-begin error
+begin ${3:-error}
 freeze
 error_detected $2
 vote error_detected NEED_RESET

@@ -9,10 +9,12 @@
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=window.sh
+. "$DIR/window.sh"
 
 BALLOON=0001:00:00.0
 
-ktap_set_plan 2
+ktap_set_plan 3
 
 # balloon(MiB) - what the guest is to be left
 balloon() {
@@ -49,6 +51,29 @@ balloon $((all - 150))
 inject "$BALLOON" translate
 rebound "$BALLOON" virtio-pci
 kept "$BALLOON" "$id"
+finish
+
+start "virtio-balloon that needs a reset, and is not recovered, while it is inflated"
+find_window "$BALLOON"
+balloon $((all + 512))
+sleep 1
+all=$(free_memory)
+echo 0 > "$DEVICES/$BALLOON/recovery/auto"
+mark
+aim "$BALLOON" $QUEUE_ENABLE
+# So much that this is in the middle of it.
+balloon $((all - 200))
+shoot "$BALLOON" '\2\0'
+before=$(free_memory)
+wait_for "$LIMIT" less_memory $((all - 180)) || fail "waits for the device"
+echo "# it was broken with $((all - before)) MiB taken, of 200"
+[ "$before" -gt $((all - 180)) ] || fail "was not broken in the middle"
+expect "steps" "" "$(steps "$BALLOON")"
+echo 1 > "$DEVICES/$BALLOON/recovery/auto"
+recover "$BALLOON" || fail "does not recover"
+expect "$BALLOON: driver" virtio-pci "$(driver "$BALLOON")"
+kept "$BALLOON" "$id"
+working "$BALLOON"
 finish
 
 ktap_finished
