@@ -158,13 +158,21 @@ void pci_gate_cancel_del(struct pci_gate *gate, struct pci_gate_cancel *cancel)
 }
 EXPORT_SYMBOL_GPL(pci_gate_cancel_del);
 
-/* No callback runs after this. */
+/* Nobody arms any more; take all off, unless one is to be told, or is running. */
+static bool try_disarm(struct pci_gate *gate)
+{
+	guard(spinlock_irqsave)(&gate->list_lock);
+	gate->disarmed = true;
+	if (gate->canceller || untold(gate, state_word(gate)))
+		return false;
+	while (!hlist_empty(&gate->cancels))
+		hlist_del_init(gate->cancels.first);
+	return true;
+}
+
+/* No callback runs after this.  Who has armed one since the drain is told before. */
 void pci_gate_disarm(struct pci_gate *gate)
 {
-	scoped_guard(spinlock_irq, &gate->list_lock) {
-		gate->disarmed = true;
-		while (!hlist_empty(&gate->cancels))
-			hlist_del_init(gate->cancels.first);
-	}
-	wait_var_event(&gate->state, pci_gate_cancels_told(gate));
+	wait_var_event(&gate->state, try_disarm(gate));
 }
+EXPORT_SYMBOL_GPL(pci_gate_disarm);

@@ -198,6 +198,31 @@ static void cancel_drain(struct kunit *test)
 	pci_gate_cancel_del(gate, &two.cancel);
 }
 
+/* Armed between the drain of who closes the gate and the end of all callbacks. */
+static void cancel_after_drain(struct kunit *test)
+{
+	struct pci_gate *gate = a_gate(test);
+	struct counter busy, late, closed;
+
+	arm(test, gate, &busy);
+	busy.ms = 200;
+	pci_gate_move(gate, PCI_GATE_CLOSE);
+	while (!READ_ONCE(busy.running))
+		msleep(20);
+	/* One after the other is called, so this one is not yet. */
+	arm(test, gate, &late);
+	late.ms = 200;
+	pci_gate_disarm(gate);
+	KUNIT_EXPECT_EQ(test, atomic_read(&busy.calls), 1);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(late.running));
+	KUNIT_EXPECT_EQ(test, atomic_read(&late.calls), 1);
+	closed.cancel.cancel = count;
+	KUNIT_EXPECT_EQ(test, pci_gate_cancel_add(gate, &closed.cancel),
+			-ENODEV);
+	pci_gate_kill(gate);
+	expect_told(test, gate, &late, 1, PCI_GATE_CLOSING);
+}
+
 /*
  * A driver that forgets all: its callback has run when it is unbound, and none
  * runs after that, whatever happens to the device.
@@ -274,6 +299,7 @@ static struct kunit_case gate_cancel_cases[] = {
 	KUNIT_CASE(cancel_race),
 	KUNIT_CASE(cancel_del),
 	KUNIT_CASE(cancel_drain),
+	KUNIT_CASE(cancel_after_drain),
 	KUNIT_CASE(cancel_unbind),
 	KUNIT_CASE(cancel_in_remove),
 	{}
