@@ -108,7 +108,9 @@ void pci_gate_cancel_all(struct pci_gate *gate)
  * @cancel: how; zero except for its callback, stays where it is until
  *	pci_gate_cancel_del() or until the gate is closed
  *
- * If the gate is shut already the callback is called at once, in its work item.
+ * If the gate is shut already the callback is called at once, in its work item; not
+ * if it was frozen, and is thawed before that.  No thaw that follows a drain comes
+ * before it if the caller is in a section.
  *
  * Context: Any but NMI; with PREEMPT_RT not in a hard interrupt.
  * Return: 0, or -ENODEV if the gate was closed: the callback will not be called.
