@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # builds: s390x ppc64le
-# vm: --timeout 900
+# vm: --append init_on_free=1 --timeout 900
 #
 # virtio-net under load: it heals without being unbound, and the network device
-# stays with all that was set.
+# stays with all that was set.  Memory that is freed is zeroed, so that nobody gets
+# away with virtqueues that are gone.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
