@@ -24,7 +24,7 @@ enum {
 	PE_RELEASE,	/* the function is leaving: take its driver off it */
 	PE_ABSORBED,	/* an episode of a PE above deals, or dealt, with it */
 	PE_THAWED,	/* somebody else may have thawed it */
-	PE_EXPELLED,	/* the notify window closed while it was inside */
+	PE_EXPELLED,	/* the notify window closed while it is inside */
 	PE_DOUBTED,	/* a driver says that it is dead; it needs a reset */
 	PE_ERRED,	/* the platform says that it has an error */
 };

@@ -145,7 +145,6 @@ static bool window_try_enter(struct pci_episode *ep)
 	}
 	window.waiting--;
 	list_add(&ep->in_window, &window.inside);
-	clear_bit(PE_EXPELLED, &ep->pe->flags);
 	return true;
 }
 
@@ -170,6 +169,7 @@ void pci_window_leave(struct pci_episode *ep)
 	spin_lock(&window.lock);
 	/* Maybe it was expelled before. */
 	list_del_init(&ep->in_window);
+	clear_bit(PE_EXPELLED, &ep->pe->flags);
 	empty = list_empty(&window.inside);
 	spin_unlock(&window.lock);
 	/* Not those outside, whom every leaving would wake for nothing. */

@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 
 #include "suites.h"
+#include "../recovery.h"
 
 /* Limits in ms, short for a test and long for an emulator. */
 #define CALLBACK_MS	200
@@ -155,6 +156,8 @@ static void deadline_callback(struct kunit *test)
 	/* If it was rescued meanwhile, a reset came after that. */
 	KUNIT_EXPECT_EQ(test, fpe->log.begins, 1);
 	KUNIT_EXPECT_FALSE(test, fake_stalled(fpe, NULL, 0));
+	/* Nor is it taken for one that overstays in the window. */
+	KUNIT_EXPECT_FALSE(test, test_bit(PE_EXPELLED, &fpe->pe.flags));
 	/* Nor is anyone told who asks now. */
 	fake_limits(SUITE_MS, SUITE_MS);
 	WRITE_ONCE(fpe->fn[0].hook, NULL);
