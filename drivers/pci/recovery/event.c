@@ -203,7 +203,7 @@ EXPORT_SYMBOL_GPL(pci_recovery_run);
  */
 static bool again(struct pci_pe *pe)
 {
-	bool rescued = test_and_clear_bit(PE_RESCUED, &pe->flags);
+	bool rescued = test_bit(PE_RESCUED, &pe->flags);
 	bool reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
 	bool doubted = test_bit(PE_DOUBTED, &pe->flags);
 	struct pci_dev *pdev = pci_pe_get_dev(pe); /* after that */
@@ -286,14 +286,17 @@ static bool begin(struct pci_pe *pe, struct pci_episode *ep, bool first,
 	lockdep_assert_held(&pci_tree_lock);
 
 	guard(spinlock)(&pe->lock);
+	clear_bit(PE_RESCUED, &pe->flags); /* again() has looked */
 	if (first)
 		ep->reported = test_and_clear_bit(PE_REPORTED, &pe->flags);
 	else
 		ep->reported = repeat;
 	ep->requested = test_and_clear_bit(PE_REQUESTED, &pe->flags);
 	/* A report that came when the drivers were about to be told. */
-	if (!ep->requested && pci_pe_state(pe) == PCI_PE_FAILED)
+	if (!ep->requested && pci_pe_state(pe) == PCI_PE_FAILED) {
+		clear_bit(PE_DOUBTED, &pe->flags);
 		ep->reported = false;
+	}
 	/* As much as the report that it came with. */
 	ep->permanent = test_and_clear_bit(PE_PERMANENT, &pe->flags) &&
 			ep->reported;
@@ -427,8 +430,7 @@ static void log_end(struct pci_episode *ep, struct pci_dev *pdev,
 		pci_err(pdev, "recovery %u: %s at %s after %llu us\n", ep->id,
 			what, rung, us);
 	else
-		pci_info(pdev, "recovery %u: %s after %llu us\n", ep->id, what,
-			 us);
+		pci_info(pdev, "recovery %u: %s after %llu us\n", ep->id, what, us);
 }
 
 /* Whoever goes on, or tries again, brings the driver back. */

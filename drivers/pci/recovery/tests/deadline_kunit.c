@@ -201,6 +201,28 @@ static void deadline_rescue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->pe.state), PCI_PE_LIVE);
 }
 
+static void wait_and_be_stale(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_RESUME)
+		fake_fail(fn->fpe, FAKE_FREEZE, 0, 1, -ESTALE);
+	wait_for_device(fn, call);
+}
+
+/* The platform says that the device is another: one more episode is enough. */
+static void deadline_rescue_once(struct kunit *test)
+{
+	struct fake_pe *fpe = stuck_pe(test, FAKE_AWARE, FAKE_RESUME);
+
+	WRITE_ONCE(fpe->fn[0].hook, wait_and_be_stale);
+	suite_error(test, fpe);
+	suite_wait(test, fpe, 2);
+	fake_idle(fpe);
+	KUNIT_EXPECT_FALSE(test, gave_up);
+	KUNIT_EXPECT_EQ(test, fpe->log.ends, 2);
+	KUNIT_EXPECT_EQ(test, fpe->log.outcome, PCI_RECOVERY_STALE);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(fpe->pe.flags), 0);
+}
+
 /* At most so often in one step. */
 static void wait_in_vain(struct fake_fn *fn, enum fake_call call)
 {
@@ -370,6 +392,7 @@ static struct kunit_case deadline_cases[] = {
 	KUNIT_CASE_PARAM(deadline_callback, stuck_gen_params),
 	KUNIT_CASE(deadline_not_for_others),
 	KUNIT_CASE(deadline_rescue),
+	KUNIT_CASE(deadline_rescue_once),
 	KUNIT_CASE(deadline_rescue_in_vain),
 	KUNIT_CASE(deadline_frozen_is_meant),
 	KUNIT_CASE(deadline_rescue_not_further),

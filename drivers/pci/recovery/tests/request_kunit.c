@@ -328,6 +328,22 @@ static void alloc_free(struct fake_fn *fn, enum fake_call call)
 	}
 }
 
+/* Who asks has seen that the PE is frozen, and not that it is given up since. */
+static void request_late(struct kunit *test)
+{
+	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
+
+	fpe->fn[0].vote[FAKE_ERROR_DETECTED] = PCI_ERS_RESULT_DISCONNECT;
+	suite_error(test, fpe);
+	KUNIT_ASSERT_EQ(test, pci_pe_state(&fpe->pe), PCI_PE_FAILED);
+	set_bit(PE_DOUBTED, &fpe->pe.flags);
+	set_bit(PE_REPORTED, &fpe->pe.flags);
+	schedule_work(&fpe->pe.work);
+	fake_idle(fpe);
+	KUNIT_EXPECT_EQ(test, fpe->log.ends, 1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(fpe->pe.flags), 0);
+}
+
 static atomic_t late;
 
 static bool slow(void *data)
@@ -391,6 +407,7 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(request_absorbed),
 	KUNIT_CASE(request_absorbed_stale),
 	KUNIT_CASE(request_given_up),
+	KUNIT_CASE(request_late),
 	KUNIT_CASE(request_above),
 	KUNIT_CASE(request_unbind),
 	{}
