@@ -31,6 +31,25 @@ static void claim(struct pci_pe *pe, struct pci_pe *root)
 	}
 }
 
+/* The episode of @root is not about @top and those below it any more. */
+static void disclaim(struct pci_pe *top, struct pci_pe *root)
+{
+	struct pci_pe *pe;
+
+	lockdep_assert_held(&pci_tree_lock);
+
+	guard(rcu)();
+	for_each_pe(pe, top) {
+		if (pe->above != root)
+			continue;
+		WRITE_ONCE(pe->above, NULL);
+		if (!test_bit(PE_REPORTED, &pe->flags) &&
+		    !test_bit(PE_RESCUED, &pe->flags))
+			clear_bit(PE_ABSORBED, &pe->flags);
+		pci_recovery_queue(pe);
+	}
+}
+
 /**
  * pci_pe_set_parent - put a PE below another
  * @pe: the PE; pci_pe_unused() says that it may
@@ -47,8 +66,12 @@ void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent)
 	if (old == parent)
 		return;
 	if (old) {
-		scoped_guard(spinlock_irq, &pci_tree_lock)
+		scoped_guard(spinlock_irq, &pci_tree_lock) {
 			list_del_rcu(&pe->sibling);
+			/* One may have begun since, of others. */
+			if (pe->above)
+				disclaim(pe, pe->above);
+		}
 		/* Nobody may be on the way from here to the next. */
 		synchronize_rcu();
 	}
@@ -285,18 +308,5 @@ void pci_tree_wait(struct pci_episode *ep)
 /* The episode of @root ends: what was reported below meanwhile has its turn. */
 void pci_tree_release(struct pci_pe *root)
 {
-	struct pci_pe *pe;
-
-	lockdep_assert_held(&pci_tree_lock);
-
-	guard(rcu)();
-	for_each_pe(pe, root) {
-		if (pe->above != root)
-			continue;
-		WRITE_ONCE(pe->above, NULL);
-		if (!test_bit(PE_REPORTED, &pe->flags) &&
-		    !test_bit(PE_RESCUED, &pe->flags))
-			clear_bit(PE_ABSORBED, &pe->flags);
-		pci_recovery_queue(pe);
-	}
+	disclaim(root, root);
 }

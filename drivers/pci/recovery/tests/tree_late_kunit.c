@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An error of a PE above, whose worker is late, when an episode below is about to
- * end: what is below is not live.
+ * end: what is below is not live.  And one whose worker is early, when a PE below is
+ * about to be put elsewhere.
  */
 
 #include <linux/cpumask.h>
@@ -152,10 +153,40 @@ static void tree_late_claim_rebind(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, below->fn[0].pdev->dev.driver);
 }
 
+static void move_below(struct fake_fn *fn, enum fake_call call)
+{
+	if (call == FAKE_ERROR_DETECTED)
+		pci_pe_set_parent(&below->pe, NULL);
+}
+
+/*
+ * An episode above begins when it was seen that a PE is unused, which is put
+ * elsewhere then.
+ */
+static void tree_late_move(struct kunit *test)
+{
+	u16 driver = FAKE_AWARE;
+
+	above = suite_pe_below(test, NULL, 1, &driver);
+	below = suite_pe_below(test, above, 0, NULL);
+	WRITE_ONCE(above->fn[0].hook, move_below);
+	suite_error(test, above);
+	KUNIT_EXPECT_EQ(test, above->log.outcome, PCI_RECOVERY_RECOVERED);
+	fake_idle(below);
+	KUNIT_EXPECT_NULL(test, READ_ONCE(below->pe.above));
+	KUNIT_EXPECT_EQ(test, READ_ONCE(below->pe.flags), 0);
+
+	/* So there is nothing that one of its own would wait for. */
+	KUNIT_ASSERT_EQ(test, fake_fn_add(&below->fn[0], FAKE_AWARE), 0);
+	suite_error(test, below);
+	KUNIT_EXPECT_EQ(test, below->log.outcome, PCI_RECOVERY_RECOVERED);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(tree_late_begin),
 	KUNIT_CASE(tree_late_claim),
 	KUNIT_CASE(tree_late_claim_rebind),
+	KUNIT_CASE(tree_late_move),
 	{}
 };
 
