@@ -99,6 +99,7 @@ struct pci_dev *torture_get_dev(struct torture_fn *tfn);
 int torture_plug(struct torture_fn *tfn);
 void torture_unplug(struct torture_fn *tfn);
 void torture_calm(void);
+bool torture_below(struct torture_pe *tpe, struct torture_pe *root);
 
 /* torture_check.c */
 void torture_hook(struct fake_fn *fn, enum fake_call call);

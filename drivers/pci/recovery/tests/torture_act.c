@@ -150,7 +150,8 @@ static void act_replug(struct torture_pe *tpe, struct torture_fn *tfn,
 	mutex_unlock(&tpe->root->hotplug);
 }
 
-static bool is_below(struct torture_pe *tpe, struct torture_pe *root)
+/* Is @tpe @root, or below it? */
+bool torture_below(struct torture_pe *tpe, struct torture_pe *root)
 {
 	while (tpe && tpe != root)
 		tpe = tpe->parent;
@@ -171,14 +172,14 @@ static void act_pull(struct torture_pe *tpe, struct torture_fn *unused,
 		fake_release(tpe->fpe);
 	for (below = torture_pes; below < torture_end; below++) {
 		for (tfn = below->fn; tfn < below->fn + below->fns; tfn++) {
-			if (is_below(below, tpe))
+			if (torture_below(below, tpe))
 				torture_unplug(tfn);
 		}
 	}
 	msleep(r[1] % 16);
 	for (below = torture_pes; below < torture_end; below++) {
 		for (tfn = below->fn; tfn < below->fn + below->fns; tfn++) {
-			if (is_below(below, tpe))
+			if (torture_below(below, tpe))
 				torture_plug(tfn);
 		}
 	}
