@@ -68,7 +68,7 @@ void pci_pe_set_parent(struct pci_pe *pe, struct pci_pe *parent)
 	if (old) {
 		scoped_guard(spinlock_irq, &pci_tree_lock) {
 			list_del_rcu(&pe->sibling);
-			/* One may have begun since, of others. */
+			/* One may have begun above it since it was seen unused. */
 			if (pe->above)
 				disclaim(pe, pe->above);
 		}

@@ -115,8 +115,11 @@ static bool wait_idle(void)
 	return true;
 }
 
-/* Is it isolated?  So is one above what was given up, as the platform says. */
-static bool is_isolated(struct torture_pe *root)
+/*
+ * Is the hardware not well?  Of one above what was given up nobody can tell: it is
+ * as frozen as that.
+ */
+static bool is_unwell(struct torture_pe *root)
 {
 	struct torture_pe *tpe;
 
@@ -140,7 +143,7 @@ static void check_quiet(struct torture_pe *tpe)
 			      pe->episodes - tpe->before);
 	if (!tpe->kept || pci_pe_state(pe) == PCI_PE_FAILED)
 		return;
-	if (pci_pe_state(pe) != PCI_PE_LIVE || is_isolated(tpe))
+	if (pci_pe_state(pe) != PCI_PE_LIVE || is_unwell(tpe))
 		torture_error(tpe, "an error was lost");
 }
 
