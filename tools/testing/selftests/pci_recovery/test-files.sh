@@ -39,6 +39,8 @@ load() {
 
 # begin_use(gone, reset or race) - processes that use it
 begin_use() {
+	# Not in the background: nobody must take the last one's answers for its.
+	: > $OUT
 	echo "$1 $NODE $OTHER" | ./files > $OUT &
 	users=$!
 }
