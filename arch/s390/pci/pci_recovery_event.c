@@ -10,12 +10,14 @@
 
 #define pr_fmt(fmt) "zpci: " fmt
 
+#include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include <asm/pci_debug.h>
+#include <asm/pci_dma.h>
 #include <asm/pci_recovery.h>
 
 #define CREATE_TRACE_POINTS
@@ -274,22 +276,30 @@ int zpci_recovery_mistranslate(struct zpci_dev *zdev)
 }
 EXPORT_SYMBOL_GPL(zpci_recovery_mistranslate);
 
-/* Leave the function one page that its DMA can go to, until a reset. */
-int zpci_recovery_shrink_window(struct zpci_dev *zdev)
-{
-	u64 end = zdev->end_dma;
-	u8 status;
-	int cc;
+/* A translation table that maps nothing, whatever the function. */
+static unsigned long nothing[ZPCI_TABLE_ENTRIES] __aligned(ZPCI_TABLE_ALIGN) = {
+	[0 ... ZPCI_TABLE_ENTRIES - 1] = ZPCI_TABLE_INVALID,
+};
 
-	cc = zpci_unregister_ioat(zdev, 0);
-	if (cc)
-		return -EIO;
-	zdev->end_dma = zdev->start_dma + PAGE_SIZE - 1;
-	cc = zpci_iommu_register_ioat(zdev, &status);
-	zdev->end_dma = end;
-	return cc ? -EIO : 0;
+/*
+ * Take the mappings of the function's DMA away, until a reset.  With one
+ * instruction: DMA between two would go to no window, where some hypervisors
+ * drop it, and nobody hears of an error.
+ */
+int zpci_recovery_unmap(struct zpci_dev *zdev)
+{
+	u64 req = ZPCI_CREATE_REQ(zdev->fh, 0, ZPCI_MOD_FC_REREG_IOAT);
+	struct zpci_fib fib = {
+		.pba = zdev->start_dma,
+		.pal = min_t(u64, zdev->end_dma, ZPCI_TABLE_SIZE_RT - 1),
+		.iota = virt_to_phys(nothing) | ZPCI_IOTA_RTTO_FLAG,
+		.gd = zdev->gisa,
+	};
+	u8 status;
+
+	return zpci_mod_fc(req, &fib, &status) ? -EIO : 0;
 }
-EXPORT_SYMBOL_GPL(zpci_recovery_shrink_window);
+EXPORT_SYMBOL_GPL(zpci_recovery_unmap);
 #endif
 
 static int __init zpci_recovery_event_init(void)

@@ -10,8 +10,8 @@
  *	0001:00:00.0 event 0x3a 0x80	... with that function handle
  *
  * The first two are genuine: the firmware stops the function and sends the
- * event.  They shrink the function's DMA window to a page, and refresh a
- * translation outside of the window.
+ * event.  They have the function's DMA translated by a table that maps nothing,
+ * and refresh a translation outside of its window.
  */
 
 #include <linux/module.h>
@@ -26,7 +26,7 @@ static int inject(struct pci_dev *pdev, const char *how)
 	unsigned int pec, fh = zdev->fh;
 
 	if (!strcmp(how, "dma"))
-		return zpci_recovery_shrink_window(zdev);
+		return zpci_recovery_unmap(zdev);
 	if (!strcmp(how, "translate"))
 		/* It fails, that is the point. */
 		return zpci_recovery_mistranslate(zdev) ? 0 : -EIO;

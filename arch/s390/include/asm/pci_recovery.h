@@ -22,7 +22,7 @@ void zpci_recovery_availability(struct zpci_ccdf_avail *ccdf,
 /* For the injector; there only with CONFIG_PCI_RECOVERY_INJECT. */
 void zpci_recovery_deliver(u32 fid, u32 fh, u16 pec);
 int zpci_recovery_mistranslate(struct zpci_dev *zdev);
-int zpci_recovery_shrink_window(struct zpci_dev *zdev);
+int zpci_recovery_unmap(struct zpci_dev *zdev);
 #else
 static inline void
 zpci_recovery_error(struct zpci_ccdf_err *ccdf,
