@@ -225,9 +225,10 @@ steps() {
 		p" "$TRACE/trace"
 }
 
-# ends(function, number) - has it been through so many episodes?
+# ends(function, number) - has it been through so many episodes?  The end is traced
+#	just before the outcome can be read.
 ends() {
-	[ "$(steps "$1" | grep -c ^end)" -ge "$2" ]
+	[ "$(steps "$1" | grep -c ^end)" -ge "$2" ] && settled "$1"
 }
 
 # expect_steps(function) - the trace says this and nothing else; from stdin
@@ -235,8 +236,6 @@ expect_steps() {
 	cat > /tmp/expected
 	wait_for "$LIMIT" ends "$1" "$(grep -c ^end /tmp/expected)" ||
 		fail "$1: the episode does not end"
-	# The end is traced just before the outcome can be read.
-	wait_for "$LIMIT" settled "$1" || fail "$1: still busy"
 	steps "$1" > /tmp/actual
 	diff -u /tmp/expected /tmp/actual > /tmp/diff ||
 		fail "$1: other steps than expected
@@ -317,42 +316,6 @@ STEPS
 healed() {
 	reset_once "$1" "$2"
 	is_well "$1" "$2" reset
-}
-
-# checksum() - of 4 MiB of the nvme's disk, and not of what is cached
-checksum() {
-	echo 3 > /proc/sys/vm/drop_caches
-	dd if=/dev/nvme0n1 bs=64k count=64 2> /dev/null | md5sum
-}
-
-# load() - read that disk all the time
-load() {
-	rm -f /tmp/stop
-	: > /tmp/sums
-	while [ ! -e /tmp/stop ]; do
-		checksum >> /tmp/sums
-	done &
-	load=$!
-	wait_for "$LIMIT" more_sums 0 || fail "reading has not begun"
-}
-
-# more_sums(number) - were more than that read?
-more_sums() {
-	[ "$(wc -l < /tmp/sums)" -gt "$1" ]
-}
-
-stop_load() {
-	touch /tmp/stop
-	wait "$load"
-}
-
-# unload(sum) - stop reading; it goes on, and was the same all the time
-unload() {
-	# What is read now may have begun before.
-	wait_for "$LIMIT" more_sums $(($(wc -l < /tmp/sums) + 1)) ||
-		fail "reading has stopped"
-	stop_load
-	expect "what was read" "$1" "$(sort -u /tmp/sums)"
 }
 
 # network(function) - its netdev
@@ -443,6 +406,14 @@ recover() {
 	put 1 "$DEVICES/$1/recover"
 }
 
+# writing(process...) - all of them sleep in the kernel, by what they have written
+writing() {
+	for p; do
+		grep -q vfs_write "/proc/$p/stack" 2> /dev/null &&
+			! grep -q "^State:.R" "/proc/$p/status" || return
+	done
+}
+
 # working(function) - live, with the channel normal and its config readable
 working() {
 	expect "$1: state" live "$(attr "$1" recovery/state)"
@@ -477,7 +448,7 @@ done
 
 # Devices of tests/vm, by what they are.
 if [ -z "${NET:-}" ]; then
-		NET=0001:00:00.0 NET2=0002:00:00.0 RNG=0003:00:00.0 RNG2=0004:00:00.0 \
+	NET=0001:00:00.0 NET2=0002:00:00.0 RNG=0003:00:00.0 RNG2=0004:00:00.0 \
 		BLK=0005:00:00.0 BLK2=0006:00:00.0 NVME=0007:00:00.0 \
 		E1000E=0008:00:00.0 MULTI=0009:00:01
 fi
@@ -485,7 +456,7 @@ fi
 PLATFORM=zpci REVIVE=revive
 if [ -e /proc/powerpc/eeh ]; then
 	# The firmware's log is read with MMIO thawed.
-		PLATFORM=eeh REVIVE=''
+	PLATFORM=eeh REVIVE=''
 fi
 
 # On a slow machine a remove() may take longer than that.

@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 #
 # I/O on a disk that is checked: several programs verify.c, each in a region of its
-# own, write, read back from the disk and compare, all the time.
+# own, write, read back from the disk and compare, all the time.  Or the nvme's disk
+# is read.
 #
 # Sourced after functions.sh.
 
@@ -207,4 +208,40 @@ strike_twice() {
 	echo "# $(grep -c ^end /tmp/struck) episodes," \
 		"$(grep -c ^error_detected /tmp/struck) errors in them"
 	working "$1"
+}
+
+# checksum() - of 4 MiB of the nvme's disk, and not of what is cached
+checksum() {
+	echo 3 > /proc/sys/vm/drop_caches
+	dd if=/dev/nvme0n1 bs=64k count=64 2> /dev/null | md5sum
+}
+
+# load() - read that disk all the time
+load() {
+	rm -f /tmp/stop
+	: > /tmp/sums
+	while [ ! -e /tmp/stop ]; do
+		checksum >> /tmp/sums
+	done &
+	load=$!
+	wait_for "$LIMIT" more_sums 0 || fail "reading has not begun"
+}
+
+# more_sums(number) - were more than that read?
+more_sums() {
+	[ "$(wc -l < /tmp/sums)" -gt "$1" ]
+}
+
+stop_load() {
+	touch /tmp/stop
+	wait "$load"
+}
+
+# unload(sum) - stop reading; it goes on, and was the same all the time
+unload() {
+	# What is read now may have begun before.
+	wait_for "$LIMIT" more_sums $(($(wc -l < /tmp/sums) + 1)) ||
+		fail "reading has stopped"
+	stop_load
+	expect "what was read" "$1" "$(sort -u /tmp/sums)"
 }

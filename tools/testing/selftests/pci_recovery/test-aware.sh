@@ -8,6 +8,8 @@
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=load.sh
+. "$DIR/load.sh"
 
 ktap_set_plan 10
 

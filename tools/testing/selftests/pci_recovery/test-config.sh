@@ -65,7 +65,6 @@ held remove
 scribble "$NET"
 release
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
-wait_for "$LIMIT" settled "$NET"
 rebind "$NET" virtio-pci
 expect "config space" "$before" "$(read_config "$NET" 0 64)"
 expect "MSI-X" "$ctrl" "$(read_config "$NET" "$(msix "$NET")" 2)"

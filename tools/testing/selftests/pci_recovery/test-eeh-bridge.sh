@@ -10,6 +10,8 @@ NET=none BRIDGE=0001:00:01.0 NVME=0001:01:01.0 RNG=0001:01:02.0
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=load.sh
+. "$DIR/load.sh"
 
 ktap_set_plan 6
 

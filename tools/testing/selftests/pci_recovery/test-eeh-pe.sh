@@ -351,7 +351,7 @@ inject "$E1000E" translate
 held error_detected
 echo 1 > "$DEVICES/$E1000E/remove" &
 remove=$!
-sleep 0.5
+wait_for "$LIMIT" writing $remove || fail "remove does not wait"
 release
 wait_for "$LIMIT" test ! -d /proc/$remove || fail "remove does not return"
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"

@@ -125,7 +125,6 @@ for _ in $(seq 200); do
 done
 release
 wait_for "$LIMIT" ends "$NET" 1
-wait_for "$LIMIT" settled "$NET"
 expect "episodes" 1 "$(steps "$NET" | grep -c ^begin)"
 working "$NET"
 finish
@@ -137,7 +136,7 @@ inject "$NET" translate
 held error_detected
 echo "$NET" > $DRIVER/unbind &
 unbinder=$!
-sleep 0.2
+wait_for "$LIMIT" writing $unbinder || fail "unbind does not wait"
 release
 wait $unbinder || fail "cannot unbind"
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
@@ -157,7 +156,6 @@ held slot_reset
 fails "Resource temporarily unavailable" rmmod pci_recovery_test
 release
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
-wait_for "$LIMIT" settled "$NET"
 rmmod pci_recovery_test || fail "cannot rmmod afterwards"
 insmod /lib/modules/pci_recovery_test.ko || fail "cannot insmod"
 rebind "$NET" $T
@@ -171,7 +169,7 @@ inject "$NET" translate
 held error_detected
 echo 0 > /sys/bus/pci/slots/00000001/power &
 switch=$!
-sleep 0.2
+wait_for "$LIMIT" writing $switch || fail "the slot does not wait"
 release
 wait $switch || fail "cannot switch off"
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
@@ -193,7 +191,7 @@ inject "$NET" translate
 held slot_reset
 echo 1 > "$DEVICES/$NET/remove" &
 remover=$!
-sleep 0.2
+wait_for "$LIMIT" writing $remover || fail "remove does not wait"
 release
 wait $remover || fail "cannot remove"
 wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
@@ -210,7 +208,7 @@ mark
 held error_detected
 echo 1 > "$DEVICES/$NET2/remove" &
 remover=$!
-sleep 0.2
+wait_for "$LIMIT" writing $remover || fail "remove does not wait"
 release
 wait $remover || fail "cannot remove"
 wait_for 10 test -s /tmp/rc || fail "the writer hangs"

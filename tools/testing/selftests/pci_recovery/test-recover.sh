@@ -164,7 +164,8 @@ for _ in 1 2 3 4 5; do
 	pids="$pids $!"
 done
 held slot_reset
-sleep 0.5
+# shellcheck disable=SC2086 # a list
+wait_for "$LIMIT" writing $pids || fail "some do not wait"
 release
 for p in $pids; do
 	wait "$p" || fail "a writer got an error"
@@ -179,7 +180,7 @@ inject "$NET2" translate
 held error_detected
 recover "$NET2" &
 writer=$!
-sleep 0.2
+wait_for "$LIMIT" writing $writer || fail "it does not wait"
 release
 wait $writer || fail "error"
 expect "episodes" 1 "$(steps "$NET2" | grep -c ^begin)"
