@@ -369,7 +369,7 @@ bool pci_recovery_take(struct pci_pe *pe, struct pci_episode *ep, bool first)
 	trace_pci_recovery_begin(ep->id, pdev ? pci_name(pdev) : "n/a",
 				 pe->name, episode_cause(ep));
 	if (ep->doubt)
-		pr_warn("%s: recovery %u: no error of the platform's, cause is %s\n",
+		pr_warn("%s: recovery %u: no error of the platform's so far, cause is %s\n",
 			pe->name, ep->id, ep->doubt);
 	pci_dev_put(pdev);
 	pci_tree_wait(ep);

@@ -103,7 +103,7 @@ id=$(identity "$NET2")
 set_health alive=0
 expect "check" "$EAGAIN $NORMAL $FROZEN" "$(checked "$NET2")"
 once "$NET2" health
-expect_logged "no error of the platform's, cause is health"
+expect_logged "no error of the platform's so far, cause is health"
 set_health alive=1
 expect "check" "0 $NORMAL $NORMAL" "$(checked "$NET2")"
 kept "$NET2" "$id"
