@@ -60,6 +60,11 @@ after() {
 REBIND="error_detected virtio-pci vote error_detected NO_AER_DRIVER"
 REBIND="$REBIND unbind virtio-pci"
 
+# begun(function) - an episode, whose PE is claimed with all below it
+begun() {
+	steps "$1" | grep -q ^begin
+}
+
 # from_above() - what an episode of the bridge's PE does
 from_above() {
 	expect_steps "$BRIDGE" <<STEPS
@@ -162,6 +167,8 @@ before
 inject "$NVME" translate
 held error_detected
 inject "$BRIDGE" translate
+# Or more of the functions below are told twice.
+wait_for "$LIMIT" begun "$BRIDGE" || fail "the bridge's does not begin"
 release
 # The one that is absorbed had begun, and leaves the end to the other.
 from_above
