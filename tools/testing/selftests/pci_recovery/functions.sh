@@ -51,9 +51,19 @@ attr() {
 	cat "$DEVICES/$1/$2" 2> /dev/null
 }
 
+# live(function) - is that its state?
+live() {
+	[ "$(attr "$1" recovery/state)" = live ]
+}
+
 # driver(function) - the driver that is bound, if any
 driver() {
 	link=$(readlink "$DEVICES/$1/driver") && echo "${link##*/}"
+}
+
+# bound(function) - is one?
+bound() {
+	driver "$1" > /dev/null
 }
 
 # inject(function, how...) - make it fail, see the platform's inject.c; with
@@ -84,8 +94,9 @@ inject_held() {
 	inject "$@"
 	[ $PLATFORM = eeh ] && return
 	wait_for "$LIMIT" more_events "$before" || fail "$1: no event"
-	# It is traced just before it is reported.
-	sleep 0.1
+	# It is traced just before it is reported, which publishes it.
+	wait_for "$LIMIT" grep -q "$1 channel=2" "$DEBUG/pes" ||
+		fail "$1: no error"
 }
 
 # config(function) - the first bytes of its config space
@@ -175,6 +186,9 @@ identity() {
 
 # mark() - from here on the trace and the uevents count
 mark() {
+	# One after the other they are written down, and this one is the last.
+	echo change > /sys/class/mem/null/uevent
+	wait_for 60 grep -q '/mem/null$' "$UEVENTS" || fail "no uevents"
 	echo > "$TRACE/trace"
 	: > "$UEVENTS"
 }
@@ -229,6 +243,11 @@ steps() {
 #	just before the outcome can be read.
 ends() {
 	[ "$(steps "$1" | grep -c ^end)" -ge "$2" ] && settled "$1"
+}
+
+# begun(function) - an episode has, and has claimed its PE with all below that
+begun() {
+	steps "$1" | grep -q ^begin
 }
 
 # expect_steps(function) - the trace says this and nothing else; from stdin
@@ -416,10 +435,18 @@ writing() {
 
 # working(function) - live, with the channel normal and its config readable
 working() {
-	expect "$1: state" live "$(attr "$1" recovery/state)"
+	# An error that came during the episode is withdrawn just after it.
+	wait_for "$LIMIT" live "$1" || expect "$1: state" live \
+		"$(attr "$1" recovery/state)"
 	expect "$1: config space" \
 		"$(attr "$1" vendor | sed 's/0x\(..\)\(..\)/\2\1/')" \
 		"$(config "$1" | cut -c1-4)"
+}
+
+# listens() - is the next one written down?
+listens() {
+	echo change > /sys/class/mem/zero/uevent
+	grep -q '/mem/zero$' "$UEVENTS"
 }
 
 cleanup() {
@@ -459,12 +486,14 @@ if [ -e /proc/powerpc/eeh ]; then
 	PLATFORM=eeh REVIVE=''
 fi
 
-# On a slow machine a remove() may take longer than that.
+# On a slow machine a remove(), and a callback, may take longer than that.
 [ ! -e $PARAMS/rescue_ms ] || echo 10000 > $PARAMS/rescue_ms
+[ ! -e $PARAMS/callback_ms ] || echo 60000 > $PARAMS/callback_ms
 echo 1 > "$TRACE/events/pci_recovery/enable"
 : > "$UEVENTS"
 # shellcheck disable=SC2016 # expanded for each event
 uevent sh -c 'echo "$ACTION${ERROR_EVENT:+ $ERROR_EVENT} $DEVPATH" >> /tmp/uevents' &
 uevent_pid=$!
 trap cleanup EXIT
+wait_for "$LIMIT" listens
 ktap_print_header

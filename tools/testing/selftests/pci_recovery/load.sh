@@ -107,6 +107,12 @@ has_in_flight() {
 	[ "$(in_flight "$1")" -gt 0 ] 2> /dev/null
 }
 
+# stuck(disk) - nothing is in flight any more but writes, which throttle() keeps there
+stuck() {
+	read -r reads writes < "/sys/block/$1/inflight"
+	[ "$reads" -eq 0 ] && [ "$writes" -ge 2 ]
+}
+
 # throttle(disk of QEMU, bytes[, bytes]) - it takes no more to be written, or read, per
 #	second, or what there is if 0; what is in flight stays there.  QEMU has mapped
 #	what is read into, and fills it when it resets the disk, whosever it is then.
@@ -180,7 +186,7 @@ all_by() {
 
 # quiet(function) - no error is being dealt with, nor will be
 quiet() {
-	[ "$(attr "$1" recovery/state)" = live ] && settled "$1" &&
+	live "$1" && settled "$1" &&
 		steps "$1" | awk '
 			$1 == "begin" { n++ } $1 == "end" { n-- } END { exit n }'
 }
@@ -213,7 +219,8 @@ strike_twice() {
 # checksum() - of 4 MiB of the nvme's disk, and not of what is cached
 checksum() {
 	echo 3 > /proc/sys/vm/drop_caches
-	dd if=/dev/nvme0n1 bs=64k count=64 2> /dev/null | md5sum
+	dd if="/dev/$(basename "$DEVICES/$NVME"/nvme/nvme*/nvme*n1)" bs=64k count=64 \
+		2> /dev/null | md5sum
 }
 
 # load() - read that disk all the time

@@ -68,10 +68,7 @@ wait_for "$LIMIT" ends "$NET" 1 || fail "no end"
 rebind "$NET" virtio-pci
 expect "config space" "$before" "$(read_config "$NET" 0 64)"
 expect "MSI-X" "$ctrl" "$(read_config "$NET" "$(msix "$NET")" 2)"
-dev=$(basename "$DEVICES/$NET"/virtio*/net/*)
-ip link set "$dev" up
-ip addr add 10.0.2.15/24 dev "$dev"
-ping -c 1 -W 5 10.0.2.2 > /dev/null 2>&1 || fail "no ping"
+ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping"
 finish
 
 start "no driver: as after a scan"

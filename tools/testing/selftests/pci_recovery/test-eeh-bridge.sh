@@ -60,11 +60,6 @@ after() {
 REBIND="error_detected virtio-pci vote error_detected NO_AER_DRIVER"
 REBIND="$REBIND unbind virtio-pci"
 
-# begun(function) - an episode, whose PE is claimed with all below it
-begun() {
-	steps "$1" | grep -q ^begin
-}
-
 # from_above() - what an episode of the bridge's PE does
 from_above() {
 	expect_steps "$BRIDGE" <<STEPS

@@ -76,13 +76,18 @@ plug() {
 	echo 1 > /sys/bus/pci/rescan
 	wait_for "$LIMIT" test -e "$DEVICES/$E1000E/recovery" ||
 		fail "not there, or not recovered"
-	wait_for "$LIMIT" test "$(driver "$E1000E")" || fail "no driver"
+	wait_for "$LIMIT" bound "$E1000E" || fail "no driver"
 }
 
-# take_out() - the guest removes the function, and no episode can hold that up
+# take_out([release]) - the guest removes the function, and no episode can hold that
+#	up; nor does one whose callback is held, and released when it waits for that
 take_out() {
 	echo 1 > "$DEVICES/$E1000E/remove" &
 	remover=$!
+	if [ $# -gt 0 ]; then
+		wait_for "$LIMIT" writing $remover || fail "remove does not wait"
+		"$@"
+	fi
 	wait_for "$LIMIT" removed || fail "remove does not return"
 	[ ! -e "$DEVICES/$E1000E" ] || fail "still there"
 }
@@ -123,8 +128,7 @@ mark
 inject "$E1000E" translate
 held error_detected
 qmp device_del '"id": "e0"'
-(sleep 1 && release) &
-take_out
+take_out release
 wait_for "$LIMIT" ends "$E1000E" 1 || fail "the episode does not end"
 expect "outcome" "end gone" "$(steps "$E1000E" | tail -n 1 | cut -d ' ' -f 1-2)"
 wait_for "$LIMIT" is_state gone || fail "$(grep "^$PE " "$DEBUG/pes")"

@@ -313,8 +313,8 @@ kept "$E1000E" "$id"
 expect "driver" $T "$(driver "$E1000E")"
 finish
 
-start "firmware that needs two seconds is waited for"
-set_qemu "$E1000E" eeh-unavailable 2000
+start "firmware that needs five seconds is waited for"
+set_qemu "$E1000E" eeh-unavailable 5000
 mark
 look "$E1000E"
 reset_once "$E1000E" $T
@@ -363,7 +363,7 @@ start "scanned again: works again"
 echo 1 > /sys/bus/pci/rescan
 wait_for "$LIMIT" test -e "$DEVICES/$E1000E" || fail "not there"
 wait_for "$LIMIT" test -e "$DEVICES/$E1000E/recovery" || fail "not recovered"
-wait_for "$LIMIT" test "$(driver "$E1000E")" || fail "no driver"
+wait_for "$LIMIT" bound "$E1000E" || fail "no driver"
 working "$E1000E"
 rebind "$E1000E" $T
 mark

@@ -38,7 +38,10 @@ ping_host() {
 	dev=$(basename "$DEVICES/$NET"/virtio*/net/*)
 	ip link set "$dev" up
 	ip addr add 10.0.2.15/24 dev "$dev"
-	ping -c 1 -W 5 10.0.2.2 > /dev/null 2>&1
+	for _ in 1 2 3 4 5; do
+		ping -c 1 -W 2 10.0.2.2 > /dev/null 2>&1 && return
+	done
+	return 1
 }
 
 ktap_print_header

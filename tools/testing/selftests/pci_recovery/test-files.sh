@@ -101,7 +101,7 @@ unload() {
 }
 
 is_live() {
-	[ "$(attr "$F" recovery/state)" = live ] && settled "$F"
+	live "$F" && settled "$F"
 }
 
 # errors() - some, one after the other

@@ -69,8 +69,12 @@ finish
 
 start "two functions that fail together heal together"
 id=$(identity "$NET") id2=$(identity "$NET2")
+set_test wrap=virtio-pci hold=error_detected
 inject "$NET" translate
+held error_detected
 inject "$NET2" translate
+wait_for "$LIMIT" begun "$NET2" || fail "one waits for the other"
+release
 healed "$NET" virtio-pci
 healed "$NET2" virtio-pci
 kept "$NET" "$id"

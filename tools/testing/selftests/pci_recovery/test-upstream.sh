@@ -51,9 +51,10 @@ finish
 start "recover hangs in the driver's remove()"
 sh -c "echo 1 > $DEVICES/$NET/recover" &
 writer=$!
+wait_for "$LIMIT" grep -q vp_reset /proc/$writer/stack ||
+	fail "it is not in vp_reset: $(cat /proc/$writer/stack)"
 sleep 3
-[ -d /proc/$writer ] || fail "it returned"
-grep -q vp_reset /proc/$writer/stack || fail "$(cat /proc/$writer/stack)"
+grep -q vp_reset /proc/$writer/stack || fail "it returned"
 finish
 
 ktap_finished

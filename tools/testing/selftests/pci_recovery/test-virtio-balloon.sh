@@ -62,12 +62,12 @@ echo 0 > "$DEVICES/$BALLOON/recovery/auto"
 mark
 aim "$BALLOON" $QUEUE_ENABLE
 # So much that this is in the middle of it.
-balloon $((all - 200))
+balloon $((all - 500))
 shoot "$BALLOON" '\2\0'
 before=$(free_memory)
-wait_for "$LIMIT" less_memory $((all - 180)) || fail "waits for the device"
-echo "# it was broken with $((all - before)) MiB taken, of 200"
-[ "$before" -gt $((all - 180)) ] || fail "was not broken in the middle"
+wait_for "$LIMIT" less_memory $((all - 480)) || fail "waits for the device"
+echo "# it was broken with $((all - before)) MiB taken, of 500"
+[ "$before" -gt $((all - 480)) ] || fail "was not broken in the middle"
 expect "steps" "" "$(steps "$BALLOON")"
 echo 1 > "$DEVICES/$BALLOON/recovery/auto"
 recover "$BALLOON" || fail "does not recover"

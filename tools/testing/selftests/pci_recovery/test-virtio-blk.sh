@@ -60,7 +60,8 @@ io_fails() {
 	took=$(failed_ms)
 	echo 0 > "$TRACE/events/block/block_rq_complete/enable"
 	echo "# I/O ended after $took ms"
-	[ "$took" -le 1000 ] || fail "I/O ended only after $took ms"
+	# Within a second; but the guest may not run for a while.
+	[ "$took" -le 3000 ] || fail "I/O ended only after $took ms"
 	grep -q "failed: -0005" $LOAD/errors ||
 		fail "no I/O error: $(cat $LOAD/errors)"
 }
@@ -148,10 +149,12 @@ finish
 
 start "cached writes, and more of them than a virtqueue holds"
 dd if=/dev/urandom of=/tmp/data bs=64k count=32 2> /dev/null
+throttle b0/virtio-backend 500000
 mark
 (dd if=/tmp/data of="/dev/$vd" bs=64k conv=fsync 2> /tmp/err; echo $? > /tmp/rc) &
-wait_for "$LIMIT" has_in_flight "$vd"
+wait_for "$LIMIT" has_in_flight "$vd" || fail "no I/O"
 inject "$BLK" translate
+throttle b0/virtio-backend 0
 reset_once "$BLK" virtio-pci
 wait_for "$LIMIT" test -s /tmp/rc || fail "the writer hangs"
 expect "the writer" 0 "$(cat /tmp/rc)"

@@ -40,7 +40,7 @@ breaks_meanwhile() {
 	breaker=$!
 	for i in $(seq 20); do
 		inject "$1" translate 2> /dev/null
-		sleep 0.3
+		sleep 0.6
 	done
 	wait_for "$LIMIT" has_begun "$1" 5 || fail "it does not ask"
 	touch /tmp/enough
@@ -58,7 +58,7 @@ breaks_meanwhile() {
 breaks_in_remove() {
 	write_load "$vd"
 	throttle b0/virtio-backend 1
-	wait_for "$LIMIT" has_in_flight "$vd" || fail "no I/O in flight"
+	wait_for "$LIMIT" stuck "$vd" || fail "no I/O in flight"
 	echo "$DISK" > "$DEVICES/$DISK/driver/unbind" &
 	unbinder=$!
 	waits_for_ever del_gendisk $unbinder

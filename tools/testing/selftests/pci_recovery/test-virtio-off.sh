@@ -22,7 +22,7 @@ start "virtio-blk with I/O in flight: remove() hangs in del_gendisk()"
 vd=$(disk "$BLK")
 write_load "$vd"
 throttle b0/virtio-backend 1
-wait_for "$LIMIT" has_in_flight "$vd" || fail "no I/O in flight"
+wait_for "$LIMIT" stuck "$vd" || fail "no I/O in flight"
 inject "$BLK" translate
 # EEH removes it by itself.
 [ $PLATFORM = eeh ] || recover "$BLK" &

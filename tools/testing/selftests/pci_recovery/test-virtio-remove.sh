@@ -45,7 +45,7 @@ loaded() {
 	wait_for "$LIMIT" has_disk "$1" || fail "$1: no disk"
 	write_load "$(disk "$1")"
 	throttle "$2" 1
-	wait_for "$LIMIT" has_in_flight "$(disk "$1")" || fail "no I/O in flight"
+	wait_for "$LIMIT" stuck "$(disk "$1")" || fail "no I/O in flight"
 }
 
 # unbinds(function, disk of QEMU, function of the kernel) - an error when it waits there

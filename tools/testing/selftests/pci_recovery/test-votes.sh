@@ -42,7 +42,7 @@ vote() {
 	finish
 	# Whatever happened: for the next test it works.
 	reset_test
-	[ "$(attr "$F" recovery/state)" = live ] || {
+	live "$F" || {
 		# Since the firmware was told, it does not let anybody near it.
 		[ $PLATFORM = zpci ] || set_qemu "$F" eeh-permanent false
 		recover "$F"
