@@ -183,9 +183,11 @@ static inline bool pci_allow_binding(struct pci_dev *pdev, bool allow)
 
 	assign_bit(PCI_DEV_ALLOW_BINDING, &pdev->priv_flags, allow);
 #else
-	bool old = pdev->match_driver;
+	/* Who tries to bind a driver reads it without a lock. */
+	bool old = data_race(pdev->match_driver);
 
-	pdev->match_driver = allow;
+	/* Nor does that need one to see what is written. */
+	data_race(pdev->match_driver = allow);
 #endif
 	return old;
 }
