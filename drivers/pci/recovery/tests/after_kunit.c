@@ -131,11 +131,14 @@ static bool successor_fails;
 
 static void release_and_replace(struct fake_pe *fpe, enum fake_op op)
 {
+	int tries = SUITE_MS / 20;
+
 	if (op != FAKE_REPORT || fpe->log.ends != 1)
 		return;
 	fake_gone(fpe);
 	queue_work(system_unbound_wq, &release);
-	msleep(50);
+	while (!test_bit(PE_RELEASE, &fpe->pe.flags) && tries--)
+		msleep(20);
 	fake_fn_del(&fpe->fn[0]);
 	fake_fn_add(&fpe->fn[0], FAKE_AWARE);
 	if (successor_fails)

@@ -343,9 +343,13 @@ static enum pci_pe_hw_state hw_in_lock;
 
 static void hold_lock(struct fake_pe *fpe, enum fake_op op)
 {
+	int tries = SUITE_MS / 20;
+
 	if (op != FAKE_LOCK || atomic_read(&fpe->calls[FAKE_LOCK]) != 1)
 		return;
 	msleep(4 * RESCUE_MS);
+	while (!fake_stalled(fpe, NULL, 0) && tries--)
+		msleep(20);
 	hw_in_lock = READ_ONCE(fpe->hw);
 }
 

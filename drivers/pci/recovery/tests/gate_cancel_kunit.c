@@ -159,7 +159,7 @@ static void cancel_del(struct kunit *test)
 	arm(test, gate, &counter);
 	counter.ms = 200;
 	pci_gate_freeze(gate);
-	while (!READ_ONCE(counter.running))
+	while (!READ_ONCE(counter.running) && !atomic_read(&counter.calls))
 		msleep(20);
 	pci_gate_cancel_del(gate, &counter.cancel);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(counter.running));
@@ -207,7 +207,7 @@ static void cancel_after_drain(struct kunit *test)
 	arm(test, gate, &busy);
 	busy.ms = 200;
 	pci_gate_move(gate, PCI_GATE_CLOSE);
-	while (!READ_ONCE(busy.running))
+	while (!READ_ONCE(busy.running) && !atomic_read(&busy.calls))
 		msleep(20);
 	/* One after the other is called, so this one is not yet. */
 	arm(test, gate, &late);

@@ -80,7 +80,7 @@ static void long_section(struct kunit *test)
 
 	suite_start(test, &task, gate, stay);
 	pci_gate_freeze(gate);
-	KUNIT_EXPECT_EQ(test, pci_gate_drain(gate, msecs_to_jiffies(5 * LIMIT_MS)),
+	KUNIT_EXPECT_EQ(test, pci_gate_drain(gate, msecs_to_jiffies(20 * LIMIT_MS)),
 			-ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, atomic_read(&said.inside), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&said.callback), 0);
@@ -107,10 +107,16 @@ static void long_enough(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&said.inside), 0);
 }
 
+static DECLARE_COMPLETION(in_cancel);
+
 static void slow_cancel(struct pci_gate *gate, struct pci_gate_cancel *cancel,
 			enum pci_gate_state state)
 {
-	msleep(6 * LIMIT_MS);
+	int tries = SUITE_MS / 20;
+
+	complete(&in_cancel);
+	while (!atomic_read(&said.callback) && tries--)
+		msleep(20);
 }
 
 /* It is a callback that the drain waits for, and nobody is inside. */
@@ -121,8 +127,12 @@ static void long_callback(struct kunit *test)
 
 	if (!IS_ENABLED(CONFIG_KALLSYMS))
 		kunit_skip(test, "functions have no names");
+	reinit_completion(&in_cancel);
 	KUNIT_ASSERT_EQ(test, pci_gate_cancel_add(gate, &cancel), 0);
 	pci_gate_freeze(gate);
+	/* It is named if it has begun when that is said. */
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&in_cancel, SUITE_JIFFIES),
+			0);
 	KUNIT_EXPECT_EQ(test, pci_gate_drain(gate, SUITE_JIFFIES), 0);
 	pci_gate_cancel_del(gate, &cancel);
 	KUNIT_EXPECT_EQ(test, atomic_read(&said.callback), 1);
@@ -134,12 +144,14 @@ static void long_recovery(struct kunit *test)
 {
 	struct fake_pe *fpe = suite_pe(test, FAKE_AWARE);
 	struct pci_gate *gate = suite_gate(test, &fpe->fn[0]);
+	int tries = SUITE_MS / 20;
 	struct suite_task task;
 
 	said.name = pci_name(fpe->fn[0].pdev);
 	suite_start(test, &task, gate, stay);
 	KUNIT_ASSERT_TRUE(test, fake_error(fpe));
-	msleep(5 * LIMIT_MS);
+	while (!atomic_read(&said.inside) && tries--)
+		msleep(20);
 	KUNIT_EXPECT_EQ(test, fpe->log.ends, 0);
 	complete(&task.go);
 	suite_wait(test, fpe, 1);

@@ -372,12 +372,16 @@ static long stay(struct suite_task *task)
 static void pe_inside(struct kunit *test)
 {
 	struct fake_pe *fpe = a_pe(test, FAKE_AWARE);
+	int tries = SUITE_MS / 20;
 	struct suite_task task;
+	char stalled[64] = "";
 
 	suite_limits(test, 100, 100);
 	suite_start(test, &task, gate, stay);
 	fake_error(fpe);
-	msleep(400);
+	while ((!fake_stalled(fpe, stalled, sizeof(stalled)) ||
+		!strstr(stalled, "drain of gates")) && tries--)
+		msleep(20);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->calls[FAKE_RESET]), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&fpe->fn[0].called[FAKE_ERROR_DETECTED]),
 			1);

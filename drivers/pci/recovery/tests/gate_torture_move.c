@@ -15,7 +15,7 @@
 static void res_release(void *data)
 {
 	struct gate_target *t = data;
-	struct gate_res *res = t->res;
+	struct gate_res *res = READ_ONCE(t->res);
 
 	gate_node_gone(t);
 	WRITE_ONCE(t->res, NULL);
@@ -43,7 +43,7 @@ int gate_create(struct gate_target *t)
 	gate = pcim_gate_create(pdev);
 	if (IS_ERR(gate))
 		return PTR_ERR(gate);
-	if (t->res)
+	if (READ_ONCE(t->res))
 		return 0;
 	res = kzalloc(sizeof(*res), GFP_KERNEL);
 	if (!res)
@@ -229,7 +229,7 @@ static void again(struct gate_target *t, bool rebind)
 
 void gate_move_kill(struct gate_target *t, const u32 *r)
 {
-	struct pci_gate *gate = pci_gate_find(t->fn->pdev);
+	struct pci_gate *gate = pci_gate_find(READ_ONCE(t->fn->pdev));
 
 	if (r[2] % 2)
 		irq_work_queue(&t->kill_irq);
@@ -249,7 +249,7 @@ void gate_move_close(struct gate_target *t, const u32 *r)
 
 	/* Without the lock: as another one who closes it, or is overtaken. */
 	if (r[0] % 2) {
-		gate = pci_gate_find(t->fn->pdev);
+		gate = pci_gate_find(READ_ONCE(t->fn->pdev));
 		if (gate)
 			pci_gate_close(gate);
 		pci_gate_put(gate);

@@ -386,7 +386,8 @@ static long read_many(struct suite_task *task)
 
 	complete(&task->begun);
 	wait_for_completion(&task->go);
-	for (i = 0; i < 1000 && !pci_channel_offline(pdev); i++)
+	for (i = 0; i < 1000 &&
+	     READ_ONCE(pdev->error_state) == pci_channel_io_normal; i++)
 		believed += !pci_recovery_check(pdev, ~0U);
 	return believed;
 }

@@ -117,12 +117,17 @@ static bool wait_idle(void)
 
 /*
  * Is the hardware not well?  Of one above what was given up nobody can tell: it is
- * as frozen as that.
+ * as frozen as that.  Nor of one below that was recovered by itself: errors of what
+ * was given up are nobody's.
  */
 static bool is_unwell(struct torture_pe *root)
 {
 	struct torture_pe *tpe;
 
+	for (tpe = root->parent; tpe; tpe = tpe->parent) {
+		if (pci_pe_state(&tpe->fpe->pe) == PCI_PE_FAILED)
+			return false;
+	}
 	for (tpe = torture_pes; tpe < torture_end; tpe++) {
 		if (torture_below(tpe, root) &&
 		    pci_pe_state(&tpe->fpe->pe) == PCI_PE_FAILED)
