@@ -184,6 +184,33 @@ all_by() {
 	working "$1"
 }
 
+# reset_under_load(function, driver[, cause]) - as reset_once() expects it, or, for the
+#	same reason as above, with a deeper reset
+reset_under_load() {
+	wait_for "$LIMIT" ends "$1" 1
+	if ! steps "$1" | grep -q "^end recovered deep"; then
+		reset_once "$@"
+		return
+	fi
+	echo "# by a deeper reset"
+	expect_steps "$1" <<STEPS
+begin ${3:-error}
+freeze
+error_detected $2
+vote error_detected NEED_RESET
+reset
+slot_reset $2
+vote slot_reset NEED_RESET
+error_detected $2
+vote error_detected NEED_RESET
+deep_reset
+slot_reset $2
+vote slot_reset RECOVERED
+resume $2
+end recovered deep
+STEPS
+}
+
 # quiet(function) - no error is being dealt with, nor will be
 quiet() {
 	live "$1" && settled "$1" &&

@@ -26,7 +26,7 @@ same_disk() {
 heal() {
 	mark
 	inject "$1" translate
-	reset_once "$1" virtio-pci
+	reset_under_load "$1" virtio-pci
 }
 
 # give_up(function, errors) - that many are too many
@@ -155,7 +155,7 @@ mark
 wait_for "$LIMIT" has_in_flight "$vd" || fail "no I/O"
 inject "$BLK" translate
 throttle b0/virtio-backend 0
-reset_once "$BLK" virtio-pci
+reset_under_load "$BLK" virtio-pci
 wait_for "$LIMIT" test -s /tmp/rc || fail "the writer hangs"
 expect "the writer" 0 "$(cat /tmp/rc)"
 echo 3 > /proc/sys/vm/drop_caches
@@ -170,13 +170,13 @@ if [ $PLATFORM = eeh ]; then
 	write_load "$vd"
 	mark
 	inject "$BLK" dma
-	reset_once "$BLK" virtio-pci
+	reset_under_load "$BLK" virtio-pci
 else
 	start "an error of DMA"
 	write_load "$vd"
 	mark
 	inject "$BLK" dma
-	reset_once "$BLK" virtio-pci
+	reset_under_load "$BLK" virtio-pci
 fi
 verified
 same_disk "$BLK" "$vd" "$ino"

@@ -88,11 +88,11 @@ echo 600000 > "/sys/block/$vd/queue/io_timeout"
 write_load "$vd"
 mark
 break_device "$DISK"
-reset_once "$DISK" virtio-pci driver
+reset_under_load "$DISK" virtio-pci driver
 verified
 expect "the disk" "$vd" "$(disk "$DISK")"
 kept "$DISK" "$id"
-is_well "$DISK" virtio-pci reset
+is_well "$DISK" virtio-pci "$(attr "$DISK" recovery/last_rung)"
 finish
 
 start "it has not said so: a request that takes long finds it"
@@ -100,7 +100,7 @@ echo 1000 > "/sys/block/$vd/queue/io_timeout"
 write_load "$vd"
 mark
 break_silently "$DISK"
-reset_once "$DISK" virtio-pci driver
+reset_under_load "$DISK" virtio-pci driver
 verified
 expect "the disk" "$vd" "$(disk "$DISK")"
 finish
@@ -144,11 +144,11 @@ ping_host "$NET" 10.0.2.15 10.0.2.2 || fail "no ping before"
 net=$(network "$NET")
 mark
 break_device "$NET"
-reset_once "$NET" virtio-pci driver
+reset_under_load "$NET" virtio-pci driver
 expect "the network device" "$net" "$(network "$NET")"
 wait_for "$LIMIT" ping -c 1 -W 2 10.0.2.2 > /dev/null 2>&1 || fail "no ping"
 kept "$NET" "$id"
-is_well "$NET" virtio-pci reset
+is_well "$NET" virtio-pci "$(attr "$NET" recovery/last_rung)"
 finish
 
 start "it has not said so: who waits for an answer finds it"
@@ -157,7 +157,7 @@ break_silently "$NET"
 ip link add link "$net" name vlan77 type vlan id 77 &
 waiter=$!
 wait_for "$LIMIT" is_over $waiter || fail "hangs: $(cat /proc/$waiter/stack)"
-reset_once "$NET" virtio-pci driver
+reset_under_load "$NET" virtio-pci driver
 wait_for "$LIMIT" ping -c 1 -W 2 10.0.2.2 > /dev/null 2>&1 || fail "no ping"
 finish
 

@@ -68,7 +68,7 @@ filters() {
 heal() {
 	mark
 	inject "$1" translate
-	reset_once "$1" virtio-pci
+	reset_under_load "$1" virtio-pci
 }
 
 start "an error under load: the same network device, and ping goes on by itself"
@@ -134,7 +134,7 @@ if [ $PLATFORM = eeh ]; then
 	ip link set "$net" promisc on
 	look "$NET"
 fi
-reset_once "$NET" virtio-pci
+reset_under_load "$NET" virtio-pci
 ip link set "$net" promisc off
 same_settings "$net"
 go_on 3
