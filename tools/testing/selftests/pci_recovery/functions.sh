@@ -315,8 +315,8 @@ STEPS
 	is_well "$1" "$2" rebind
 }
 
-# reset_once(function, driver[, cause]) - expect the steps of a reset that the driver
-#	asked for, after an error
+# reset_once(function, driver[, cause[, rung, steps]]) - expect the steps of a reset that
+#	the driver asked for, after an error; and these after it, up to that rung
 reset_once() {
 	expect_steps "$1" <<STEPS
 begin ${3:-error}
@@ -325,9 +325,10 @@ error_detected $2
 vote error_detected NEED_RESET
 reset
 slot_reset $2
-vote slot_reset RECOVERED
+${5:+$5
+}vote slot_reset RECOVERED
 resume $2
-end recovered reset
+end recovered ${4:-reset}
 STEPS
 }
 

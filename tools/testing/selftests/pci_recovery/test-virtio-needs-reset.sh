@@ -92,7 +92,7 @@ reset_under_load "$DISK" virtio-pci driver
 verified
 expect "the disk" "$vd" "$(disk "$DISK")"
 kept "$DISK" "$id"
-is_well "$DISK" virtio-pci "$(attr "$DISK" recovery/last_rung)"
+is_well "$DISK" virtio-pci "$rung"
 finish
 
 start "it has not said so: a request that takes long finds it"
@@ -148,7 +148,7 @@ reset_under_load "$NET" virtio-pci driver
 expect "the network device" "$net" "$(network "$NET")"
 wait_for "$LIMIT" ping -c 1 -W 2 10.0.2.2 > /dev/null 2>&1 || fail "no ping"
 kept "$NET" "$id"
-is_well "$NET" virtio-pci "$(attr "$NET" recovery/last_rung)"
+is_well "$NET" virtio-pci "$rung"
 finish
 
 start "it has not said so: who waits for an answer finds it"
